@@ -1,0 +1,59 @@
+"""Typed errors; each carries the exit status that the process ends with, and what to do next.
+
+CascadeError (1)
+├── UsageError (2)           a flag, a file or the configuration is wrong
+├── GateFailed (3)           a gate that was asked for did not hold
+├── DependencyError (4)      a database, an endpoint or a disk cannot be reached or refuses
+├── NothingEvaluated (5)     no item, or fewer than ``--min-n``
+└── TooManyItemErrors (6)    item errors above ``--max-error-rate``
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CascadeError(Exception):
+    """Something went wrong inside cascade.
+
+    Args:
+        message: what happened and where, one to three lines, without secrets.
+        hint: what to do next, one line; None where nothing sensible can be advised.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(CascadeError):
+    """A flag, an input file or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class GateFailed(CascadeError):  # noqa: N818 - a failed gate is a verdict, not a mistake
+    """A gate that the user asked for did not hold."""
+
+    exit_code = 3
+
+
+class DependencyError(CascadeError):
+    """A database, an endpoint or a disk cannot be reached or refuses."""
+
+    exit_code = 4
+
+
+class NothingEvaluated(CascadeError):  # noqa: N818 - an empty result is an outcome
+    """No item was evaluated, or fewer than asked for."""
+
+    exit_code = 5
+
+
+class TooManyItemErrors(CascadeError):  # noqa: N818 - reads as the sentence it reports
+    """More items failed than ``--max-error-rate`` allows."""
+
+    exit_code = 6
