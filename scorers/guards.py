@@ -1,0 +1,144 @@
+"""Guards: what two texts may not differ in, however alike their letters are.
+
+``2026-03-01`` and ``2026-08-01`` are 0.90 to a character ratio, and two different days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from scorers.dates import MONTHS, WEEKDAYS, Times, compatible_days, take_times
+from scorers.emails import find_emails
+from scorers.quantities import (
+    NUMBER_WORDS,
+    SURE_ROMAN_NUMERALS,
+    Quantity,
+    compatible_quantities,
+    read_quantities,
+)
+from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented
+
+T = TypeVar("T")
+
+MAX_CHARS = 10_000
+"""Of a longer text only the beginning is read."""
+
+_NEGATIONS = frozenset(
+    "not cannot no nor neither without nicht kein keine keinen keinem keiner keines ohne "
+    "ne n non niet geen zonder senza sans не нет без nem nincs nincsenek".split()
+)
+_SECOND_NEGATIONS = frozenset(
+    "never nobody nothing none nie niemals pas jamais aucun aucune nunca jamas ningun ninguna mai nessuno "
+    "nooit никогда никто ничего soha sem semmi senki".split()
+)
+"""Words that negate alone but only strengthen a negation that is there (``ne … pas``, ``никогда не``)."""
+
+_CONTRACTED = frozenset(
+    "dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt mustnt".split()
+)
+_TRIGGERS = frozenset(
+    {*_NEGATIONS, *_SECOND_NEGATIONS, *_CONTRACTED, *NUMBER_WORDS, *SURE_ROMAN_NUMERALS, *MONTHS, *WEEKDAYS}
+)
+_DIGIT_OR_AT = re.compile(r"[\d@]")
+_WORD = re.compile(r"n't\b|[^\W\d_]+(?=n't\b)|[^\W\d_]+")
+_NUMERO = re.compile(r"\bno\.? ?(?=\d)|\bno(?=\W*$)")
+"""``no`` before a number is "number"; at the end it answers a question and says nothing of the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the guards see in one text.
+
+    Attributes:
+        numbers: numbers, amounts, versions and ordinals, with their units.
+        times: dates, weekdays and times of day.
+        negated: whether the number of negations is odd.
+        emails: e-mail addresses, in lower case.
+    """
+
+    numbers: frozenset[Quantity] = frozenset()
+    times: Times = Times()
+    negated: bool = False
+    emails: frozenset[str] = frozenset()
+
+
+NO_MARKS = Marks()
+"""The marks of a text without any, one object, so that the common case is decided by identity."""
+
+
+def read_marks(text: str) -> Marks:
+    """Read the numbers, dates, negations and e-mails of a text.
+
+    Args:
+        text: any string; its first ``MAX_CHARS`` characters are read.
+    """
+    return _marks_cached(text) if len(text) <= CACHED_CHARS else _read(text[:MAX_CHARS])
+
+
+def veto(a: Marks, b: Marks, *, one_sided: bool) -> str | None:
+    """Say which guard forbids that two texts mean the same.
+
+    Args:
+        a: marks of one text.
+        b: marks of the other; ``veto(a, b) == veto(b, a)``.
+        one_sided: whether a number or date on one side only is a difference, as in names; statements may
+            leave one out, so there only conflicting ones are.
+
+    Returns:
+        ``"email"``, ``"date"``, ``"number"`` or ``"negation"``, the first that holds in this order, or None.
+    """
+    if a is b:
+        return None
+    if a.emails and b.emails and not (a.emails <= b.emails or b.emails <= a.emails):
+        return "email"
+    if _times_conflict(a.times, b.times, one_sided=one_sided):
+        return "date"
+    if _conflict(a.numbers, b.numbers, compatible_quantities, one_sided=one_sided):
+        return "number"
+    return "negation" if a.negated != b.negated else None
+
+
+def _times_conflict(a: Times, b: Times, *, one_sided: bool) -> bool:
+    if a is b:
+        return False
+    return (
+        _conflict(a.days, b.days, compatible_days, one_sided=one_sided)
+        or _conflict(a.weekdays, b.weekdays, int.__eq__, one_sided=False)
+        or _conflict(a.minutes, b.minutes, int.__eq__, one_sided=one_sided)
+    )
+
+
+def _conflict(a: Collection[T], b: Collection[T], agree: Callable[[T, T], bool], *, one_sided: bool) -> bool:
+    """Whether the marks of one kind contradict: neither side's are all found on the other side."""
+    if not a or not b:
+        return one_sided and bool(a or b)
+    if a == b:
+        return False
+    a_found = all(any(agree(x, y) for y in b) for x in a)
+    b_found = all(any(agree(x, y) for x in a) for y in b)
+    return not (a_found and b_found) if one_sided else not (a_found or b_found)
+
+
+def _read(text: str) -> Marks:
+    if not _DIGIT_OR_AT.search(text) and _TRIGGERS.isdisjoint(skeleton(text).split()):
+        return NO_MARKS
+    folded = fold(text)
+    emails = find_emails(folded)
+    for email in emails:
+        folded = folded.replace(email, " ")
+    times, rest = take_times(unaccented(folded))
+    marks = Marks(read_quantities(rest), times, _is_negated(rest), emails)
+    return NO_MARKS if marks == NO_MARKS else marks
+
+
+def _is_negated(text: str) -> bool:
+    words = _WORD.findall(_NUMERO.sub(" ", text))
+    main = sum(word in _NEGATIONS or word == "n't" or word in _CONTRACTED for word in words)
+    return bool(main % 2) if main else any(word in _SECOND_NEGATIONS for word in words)
+
+
+_marks_cached = lru_cache(maxsize=CACHE_ENTRIES)(_read)
