@@ -1,0 +1,209 @@
+"""The command line: finds a command, runs it, and alone turns errors into exit codes.
+
+A command's module is imported when that command runs or its own help is asked, so that ``cascade --help``,
+``--version`` and completion stay quick: they read the list below, not the modules.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import pairwise
+from types import FrameType
+from typing import Annotated, Never
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cascade_cli import __version__
+from cascade_cli.console import Result, discard_stdout, error_envelope, json_document, sanitize_lines
+from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.redaction import redact
+
+# The module and the function have the command's name; the sentence stands in the list of commands.
+COMMANDS = {
+    "demo": "See the whole of it on shipped examples, offline.",
+    "init": "Write a commented cascade.toml to start from.",
+    "doctor": "Check dependencies, workspace and database; say what cures them.",
+    "config": "Show every setting and where it came from.",
+    "pull": "Bring traces and events from PostgreSQL or a file.",
+    "score": "Measure how far the student agrees with the teacher.",
+    "compare": "Compare two runs on the events that both answered.",
+    "runs": "List what was run in this workspace.",
+}
+_GROUPS = frozenset({"config"})
+
+_SECRET_VARIABLES = ("DATABASE_URL", "STUDENT_API_KEY", "LLM_API_KEY", "PGPASSWORD")
+_VERBOSE_ENOUGH_FOR_TRACEBACKS = 2
+# typer names only this one of its usage errors; the base is what all of them have in common.
+_TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class _Interrupted(CascadeError):  # noqa: N818 - an order, not a mistake
+    """Ctrl-C."""
+
+    exit_code = 130
+
+
+class _Terminated(CascadeError):  # noqa: N818 - as above
+    """SIGTERM."""
+
+    exit_code = 143
+
+
+class _TerminateSignal(BaseException):
+    """Unwinds as Ctrl-C does, so that whatever is open is closed."""
+
+
+class LazyGroup(TyperGroup):
+    """Commands that are listed from a table, each imported when it is called."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        for name, summary in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=summary, rich_markup_mode=None)
+
+    def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - typer hides these types
+        """Find a command in the list, then load the real one in its place."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, (_load(name) if name and listed else None), rest
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    _prepare_streams()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status."""
+    failure: CascadeError
+    try:
+        return _verdict(_root().main(list(arguments), prog_name="cascade", standalone_mode=False))
+    except CascadeError as error:
+        failure = error
+    except _TyperUsageError as error:
+        failure = _usage_error(error)
+    except (KeyboardInterrupt, typer.Abort):
+        failure = _Interrupted("Interrupted.")
+    except _TerminateSignal:
+        failure = _Terminated("Terminated.")
+    except BrokenPipeError:
+        discard_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user unasked
+        failure = _internal_error(error)
+    return _report(failure, arguments)
+
+
+def _root() -> TyperGroup:
+    root = typer.Typer(cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @root.callback(invoke_without_command=True, epilog="Help on one command: cascade score --help")
+    def cascade(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    ) -> None:
+        """Decide, with evidence, when a cheap extraction model may do an expensive model's work."""
+        if version:
+            typer.echo(f"cascade {__version__}")
+        elif context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    group = typer.main.get_command(root)
+    assert isinstance(group, TyperGroup)  # noqa: S101 - cls says so; typer's signature does not
+    return group
+
+
+def _load(name: str) -> TyperCommand | TyperGroup:
+    loaded: TyperCommand | TyperGroup = getattr(import_module(f"cascade_cli.commands.{name}"), name)
+    return loaded
+
+
+def _verdict(outcome: object) -> int:
+    if isinstance(outcome, Result):
+        if outcome.failure is not None:
+            _complain(outcome.failure)
+            return outcome.failure.exit_code
+        return 0
+    if outcome == _Interrupted.exit_code:  # typer turns Ctrl-C into this number
+        raise KeyboardInterrupt
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _usage_error(error: Exception) -> UsageError:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    path = context.command_path if context else "cascade"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return UsageError(message, hint=f"See: {path} --help")
+
+
+def _internal_error(error: Exception) -> CascadeError:
+    # The message of a foreign exception may quote the text of an event: only its type and place are safe to show.
+    places = [
+        f"{frame.f_globals.get('__name__', '?')}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [place for place in places if place.startswith(("cascade_cli.", "scorers."))]
+    failure = CascadeError(
+        f"Internal error: {type(error).__name__} at {(own or places)[-1]}.",
+        hint="Run it again with -vv for the traceback.",
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _report(failure: CascadeError, arguments: Sequence[str]) -> int:
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    if flags.count("-v") + 2 * flags.count("-vv") >= _VERBOSE_ENOUGH_FOR_TRACEBACKS:
+        _say("".join(traceback.format_exception(failure)))
+    _complain(failure)
+    if _asks_for_json(arguments):
+        document = json_document(error_envelope(_command_name(arguments), failure))
+        sys.stdout.write(redact(document, _secrets()))
+    return failure.exit_code
+
+
+def _complain(failure: CascadeError) -> None:
+    _say(f"error: {failure.message}")
+    if failure.hint:
+        _say(f"hint: {failure.hint}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(sanitize_lines(redact(text, _secrets())) + "\n")
+
+
+def _secrets() -> list[str]:
+    return [os.environ[name] for name in _SECRET_VARIABLES if name in os.environ]
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    before_files = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    named = "--format=json" in before_files or ("--format", "json") in pairwise(before_files)
+    return named or "--json" in before_files
+
+
+def _command_name(arguments: Sequence[str]) -> str:
+    words = list(arguments[:1]) if arguments and arguments[0] in COMMANDS else []
+    if words and words[0] in _GROUPS:
+        words += [word for word in arguments[1:2] if not word.startswith("-")]
+    return " ".join(words)
+
+
+def _on_terminate(_signal: int, _frame: FrameType | None) -> Never:
+    raise _TerminateSignal
+
+
+def _prepare_streams() -> None:
+    # A closed stream is None; an encoding that lacks a letter must not end a report half-way.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open until the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,31 @@
+"""``cascade config show``."""
+
+from typing import Annotated
+
+import typer
+
+from cascade_cli.commands.declare import Session, command, group
+from cascade_cli.console import Column, Result, Table
+
+
+@command
+def show(
+    ctx: typer.Context,
+    origin: Annotated[bool, typer.Option("--origin", help="Also say where each value came from.")] = False,
+) -> Result:
+    """Show every setting as the commands would see it here and now.
+
+    Secrets are shown as ***.
+
+    Example:
+      cascade config show --origin
+      CASCADE_SALT=other cascade config show --json
+    """
+    session: Session = ctx.obj
+    found = session.settings().resolved.values()
+    records = [{"key": each.key, "value": each.shown, "origin": each.origin} for each in found]
+    columns = (Column("key", "setting"), Column("value", "value"), Column("origin", "from"))
+    return Result({"settings": records}, blocks=(Table(columns if origin else columns[:2], records),))
+
+
+config = group("config", "Show every setting and where it came from.", show)

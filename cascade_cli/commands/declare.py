@@ -1,0 +1,106 @@
+"""How a command is declared: the options that all share, read before its body; its result, shown after it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import cleandoc
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cascade_cli.config import WORKSPACE_PATH, Setting, Settings, load_settings
+from cascade_cli.console import Console, Format, Output, Result, chosen_format
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every command is given besides its own options.
+
+    Attributes:
+        console: reports progress; the result is returned instead.
+        workspace: the ``--workspace`` flag; None where it was not given.
+    """
+
+    console: Console
+    workspace: Path | None
+
+    # Any: settings of several types stand side by side in one mapping.
+    def settings(self, flags: Mapping[Setting[Any], object] | None = None) -> Settings:
+        """Settle the settings.
+
+        Args:
+            flags: the command's own flags; None as a value where one was not given.
+
+        Raises:
+            UsageError: an environment variable or a configuration file is wrong.
+        """
+        return load_settings({WORKSPACE_PATH: self.workspace, **(flags or {})})
+
+
+def _shared_options(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing rounded.")] = False,
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", help="Form of the result: table, json, jsonl, csv or md.", metavar="FORM"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to a file; its suffix gives the form.", metavar="FILE"),
+    ] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", help="Folder of pulled and scored data.", metavar="FOLDER"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Details; -vv: tracebacks.", show_default=False)
+    ] = 0,
+) -> Session:
+    path = None if output is None or str(output) == "-" else output
+    chosen = Output(chosen_format(json=json, named=format_, path=path), path, quiet, verbose)
+    return Session(Console(chosen), workspace)
+
+
+class Command(TyperCommand):
+    """A command with the shared options, which returns its result to be shown."""
+
+    # Any, here and below: typer hides the types of what it passes on.
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(*arguments, **settings)
+        self.params = [*self.params, *_SHARED.params]
+
+    def invoke(self, ctx: Any) -> Result:  # noqa: ANN401 - as above
+        """Run the body with a ``Session`` as ``ctx.obj``, then show what it returns."""
+        shared = {option.name: ctx.params.pop(option.name) for option in _SHARED.params}
+        session: Session = _SHARED.callback(**shared)
+        ctx.obj = session
+        result: Result = super().invoke(ctx)
+        session.console.show(ctx.command_path.removeprefix("cascade "), result)
+        return result
+
+
+def command(function: Callable[..., Result]) -> TyperCommand:
+    """Declare a command of the function's name, which takes a ``typer.Context`` whose ``obj`` is the ``Session``.
+
+    The docstring is the help; what stands from ``Example:`` on keeps its lines.
+    """
+    declared: TyperCommand = _built(function, Command)
+    return declared
+
+
+def group(name: str, summary: str, *commands: TyperCommand) -> TyperGroup:
+    """Declare a command that is only a word before others, as ``config`` is before ``show``."""
+    members: dict[str, Any] = {member.name or "": member for member in commands}
+    return TyperGroup(name=name, help=summary, commands=members, rich_markup_mode=None, no_args_is_help=True)
+
+
+def _built(function: Callable[..., object], cls: type[TyperCommand]) -> Any:  # noqa: ANN401 - as above
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    # The control character tells the formatter to leave the lines of this paragraph alone.
+    text = cleandoc(function.__doc__ or "").replace("Example:", "\b\nExample:")
+    app.command(function.__name__, cls=cls, help=text)(function)
+    return typer.main.get_command(app)
+
+
+_SHARED = _built(_shared_options, TyperCommand)

@@ -1,0 +1,156 @@
+"""Every setting, declared once: reading them, ``cascade init`` and ``cascade config show`` are made from this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from cascade_cli.config.kinds import COLUMNS, FLAG, NAMES, PATH, RATE, SECONDS, TEXT, Kind, whole_number
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting(Generic[V]):
+    """One setting.
+
+    Attributes:
+        key: section and name in TOML, as in ``workspace.path``.
+        kind: what may be written there.
+        default: the value where nothing is; None when there is no sensible one.
+        help: one sentence that tells what it does.
+        env: the environment variable; None where there is none.
+        secret: never written in TOML itself, only as the path of a file under ``<key>_file``; shown as ``***``.
+    """
+
+    key: str
+    kind: Kind[V]
+    default: V
+    help: str
+    env: str | None = None
+    secret: bool = False
+
+
+def _optional(kind: Kind[V]) -> Kind[V | None]:
+    return Kind(kind.name, kind.read, kind.from_text)
+
+
+_OPTIONAL_TEXT = _optional(TEXT)
+_OPTIONAL_PATH = _optional(PATH)
+
+WORKSPACE_PATH = Setting(
+    "workspace.path",
+    PATH,
+    Path(".cascade"),
+    "The folder that keeps what was pulled and scored.",
+    env="CASCADE_WORKSPACE",
+)
+
+POSTGRES_URL = Setting(
+    "postgres.url",
+    _OPTIONAL_TEXT,
+    None,
+    "Where the traces are: postgresql://user:password@host/database.",
+    env="DATABASE_URL",
+    secret=True,
+)
+POSTGRES_SCHEMA = Setting("postgres.schema", TEXT, "public", "The schema of the tables.")
+POSTGRES_STATEMENT_TIMEOUT_S = Setting(
+    "postgres.statement_timeout_s", SECONDS, 30.0, "The longest that one query may take."
+)
+POSTGRES_OVERLAP_S = Setting(
+    "postgres.overlap_s", SECONDS, 900.0, "How far each pull reads back, for rows that were committed late."
+)
+POSTGRES_TRACES: Setting[Mapping[str, str]] = Setting(
+    "postgres.traces", COLUMNS, {}, "Other names of the trace table's columns; table names the table itself."
+)
+POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting(
+    "postgres.events", COLUMNS, {}, "Other names of the event table's columns; table names the table itself."
+)
+
+SCORE_CLUSTER_BY = Setting(
+    "score.cluster_by", _OPTIONAL_TEXT, None, "The column whose equal values are not independent, as a thread's."
+)
+SCORE_MIN_N = Setting("score.min_n", whole_number(1), 1, "Fewer scored events than this is exit status 5.")
+
+POLICY_SAMPLE_RATE = Setting(
+    "policy.sample_rate",
+    RATE,
+    Decimal("0.05"),
+    "The share of events that the teacher sees anyway.",
+    env="STUDENT_SAMPLE_RATE",
+)
+POLICY_HIGH_VALUE_CATEGORIES = Setting(
+    "policy.high_value_categories",
+    NAMES,
+    ("decision", "commitment"),
+    "Fact categories that go to the teacher; a miss of one is critical in scoring.",
+    env="HIGH_VALUE_CATEGORIES",
+)
+POLICY_VIP_ARENAS: Setting[tuple[str, ...]] = Setting(
+    "policy.vip_arenas", NAMES, (), "Arenas that always go to the teacher.", env="VIP_ARENAS"
+)
+POLICY_SALT = Setting("policy.salt", TEXT, "cascade", "Another salt samples other events.", env="CASCADE_SALT")
+
+STUDENT_ENDPOINT = Setting(
+    "student.endpoint", _OPTIONAL_TEXT, None, "The student's OpenAI-compatible address.", env="STUDENT_ENDPOINT"
+)
+STUDENT_API_KEY = Setting(
+    "student.api_key", _OPTIONAL_TEXT, None, "The student's key.", env="STUDENT_API_KEY", secret=True
+)
+STUDENT_MODEL = Setting("student.model", TEXT, "nuextract-2.0-4b-ft", "The student's name.", env="STUDENT_MODEL")
+STUDENT_TIMEOUT_S = Setting(
+    "student.timeout_s", SECONDS, 60.0, "The longest that one answer may take.", env="STUDENT_TIMEOUT_SEC"
+)
+STUDENT_MAX_TOKENS = Setting(
+    "student.max_tokens", whole_number(1), 768, "The longest answer, in tokens.", env="STUDENT_MAX_TOKENS"
+)
+
+TEACHER_ENDPOINT = Setting(
+    "teacher.endpoint", _OPTIONAL_TEXT, None, "The teacher's OpenAI-compatible address.", env="LLM_ENDPOINT"
+)
+TEACHER_API_KEY = Setting("teacher.api_key", _OPTIONAL_TEXT, None, "The teacher's key.", env="LLM_API_KEY", secret=True)
+TEACHER_MODEL = Setting("teacher.model", _OPTIONAL_TEXT, None, "The teacher's name.", env="LLM_MODEL")
+TEACHER_SYSTEM_PROMPT_FILE = Setting(
+    "teacher.system_prompt_file",
+    _OPTIONAL_PATH,
+    None,
+    "The file with the teacher's system prompt.",
+    env="TEACHER_SYSTEM_PROMPT_FILE",
+)
+TEACHER_EVENTS_PER_CALL = Setting(
+    "teacher.events_per_call", whole_number(1), 10, "Events in one teacher call.", env="EVENTS_PER_LLM_CALL"
+)
+TEACHER_CONCURRENT_CALLS = Setting(
+    "teacher.concurrent_calls", whole_number(1), 4, "Teacher calls at the same time.", env="CONCURRENT_LLM_CALLS"
+)
+
+LIVE_ENABLED = Setting(
+    "live.enabled", FLAG, False, "Without it the worker never asks the student.", env="CASCADE_ENABLED"
+)
+LIVE_KILL_FILE = Setting(
+    "live.kill_file", _OPTIONAL_PATH, None, "While this file exists, the student is off.", env="CASCADE_KILL_FILE"
+)
+LIVE_MAX_ATTEMPTS = Setting(
+    "live.max_attempts", whole_number(1), 3, "Tries before an event counts as failed.", env="MAX_ATTEMPTS"
+)
+LIVE_TRACE_ENABLED = Setting(
+    "live.trace_enabled", FLAG, True, "Record teacher answers as traces.", env="DISTILL_TRACE_ENABLED"
+)
+
+SETTINGS: tuple[Setting[object], ...] = tuple(
+    declared for declared in list(globals().values()) if isinstance(declared, Setting)
+)
+# Keys of this section that are not declared above are fields of scorers.ScoringConfig, and checked by it.
+OPEN_SECTION = "score"
+
+
+def scoring_fields() -> dict[str, object]:
+    """Return the fields of the scorers' configuration with their defaults."""
+    from scorers import ScoringConfig
+
+    defaults = ScoringConfig()
+    return {field.name: getattr(defaults, field.name) for field in fields(ScoringConfig)}

@@ -1,0 +1,73 @@
+"""The commented ``cascade.toml`` that ``cascade init`` writes."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+
+from cascade_cli.config.kinds import COLUMNS
+from cascade_cli.config.settings import OPEN_SECTION, SETTINGS, Setting, scoring_fields
+
+_OPENING = """\
+# Settings of cascade. Every line that starts with "# " and a name shows a default: take the "# " away to change it.
+# A flag on the command line wins over the environment, the environment over this file, this file over the
+# [tool.cascade] table of pyproject.toml. Paths are meant from the folder of this file.
+"""
+
+
+def template() -> str:
+    """Return a file that changes nothing until a line is uncommented, and explains every setting."""
+    return _OPENING + "".join(_section(name, list(group)) for name, group in groupby(SETTINGS, _section_of))
+
+
+def _section_of(setting: Setting[object]) -> str:
+    return setting.key.split(".", 1)[0]
+
+
+def _section(name: str, settings: list[Setting[object]]) -> str:
+    # A table of its own must follow the plain keys, or TOML would count those to it.
+    ordered = sorted(settings, key=lambda setting: setting.kind is COLUMNS)
+    lines = [line for setting in ordered for line in _entry(setting)]
+    if name == OPEN_SECTION:
+        lines += _scoring_entries()
+    return "\n".join(["", f"[{name}]", *lines, ""])
+
+
+def _entry(setting: Setting[object]) -> Iterator[str]:
+    name = setting.key.split(".", 1)[1]
+    yield from _comment(setting.help + (f" Environment: {setting.env}." if setting.env else ""))
+    if setting.kind is COLUMNS:
+        yield f"# [{setting.key}]"
+    elif setting.secret:
+        yield f'# {name}_file = "path/of/a/file/that/holds/it"'
+    else:
+        yield f"# {name} = {toml_value(setting.default)}"
+
+
+def _scoring_entries() -> list[str]:
+    plain = {name: value for name, value in scoring_fields().items() if not isinstance(value, Mapping)}
+    return [
+        *_comment("How events are scored, as the README of scorers explains:"),
+        *(f"# {name} = {toml_value(value)}" for name, value in plain.items()),
+    ]
+
+
+def _comment(sentence: str) -> list[str]:
+    return [f"## {line}" for line in textwrap.wrap(sentence, 100)]
+
+
+def toml_value(value: object) -> str:
+    """Return ``value`` as TOML writes it; an empty text for None, which TOML lacks."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, set | frozenset):
+        return toml_value(sorted(value))
+    return json.dumps(str(value) if isinstance(value, str | Path) else "", ensure_ascii=False)

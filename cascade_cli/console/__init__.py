@@ -1,0 +1,26 @@
+"""What a command says, and to whom: the result on standard output, everything else on standard error."""
+
+from cascade_cli.console.output import Format, Output, chosen_format
+from cascade_cli.console.rendering import error_envelope, json_document
+from cascade_cli.console.result import Column, Record, Result, Table
+from cascade_cli.console.streams import Console, discard_stdout, write_file, write_new_file
+from cascade_cli.console.text import sanitize, sanitize_lines, shown
+
+__all__ = [
+    "Column",
+    "Console",
+    "Format",
+    "Output",
+    "Record",
+    "Result",
+    "Table",
+    "chosen_format",
+    "discard_stdout",
+    "error_envelope",
+    "json_document",
+    "sanitize",
+    "sanitize_lines",
+    "shown",
+    "write_file",
+    "write_new_file",
+]

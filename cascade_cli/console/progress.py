@@ -1,0 +1,59 @@
+"""How far the work is: a bar for people, a line now and then for logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class Advance(Protocol):
+    """Called with the number of items finished since the last call."""
+
+    def __call__(self, items: int = 1) -> None:
+        """Count ``items`` as done."""
+
+
+@contextmanager
+def silent() -> Iterator[Advance]:
+    """Count nothing."""
+
+    def advance(items: int = 1) -> None:
+        del items
+
+    yield advance
+
+
+@contextmanager
+def progress_bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+    """Draw a bar on a terminal; it disappears when the work is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda items=1: bar.advance(task, items)
+
+
+@contextmanager
+def progress_lines(
+    label: str, total: int | None, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+) -> Iterator[Advance]:
+    """Say ``label: done of total, rate`` at most once in 30 s, so that a short job says nothing."""
+    started_s = spoken_s = clock()
+    done = 0
+
+    def advance(items: int = 1) -> None:
+        nonlocal done, spoken_s
+        done += items
+        now_s = clock()
+        if now_s - spoken_s >= SECONDS_BETWEEN_LINES:
+            spoken_s = now_s
+            of = "" if total is None else f" of {total:,}"
+            say(f"{label}: {done:,}{of}, {done / (now_s - started_s):,.0f} a second")
+
+    yield advance
