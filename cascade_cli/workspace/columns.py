@@ -1,0 +1,157 @@
+"""Records to columns and back: how a batch of rows is shown to DuckDB, how a stored row becomes a record."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+from cascade_cli.records import Event, Row, StudentAnswer, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+
+    from cascade_cli.ledger import LedgerEntry
+
+T = TypeVar("T")
+Columns = dict[str, list[object]]
+AnswerKey = tuple[str, str, str, int]
+
+
+def storable(text: str | None) -> str | None:
+    """A text that UTF-8 can hold: surrogate pairs are joined, lone ones become U+FFFD."""
+    if text is None or text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+@overload
+def naive_utc(moment: datetime) -> datetime: ...
+@overload
+def naive_utc(moment: None) -> None: ...
+def naive_utc(moment: datetime | None) -> datetime | None:
+    """An aware moment as the zoneless UTC that the tables hold."""
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+@overload
+def aware_utc(moment: datetime) -> datetime: ...
+@overload
+def aware_utc(moment: None) -> None: ...
+def aware_utc(moment: datetime | None) -> datetime | None:
+    """The reverse of `naive_utc`."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def trace_columns(rows: Iterable[Row]) -> Columns:
+    """The first trace of each id."""
+    traces = _first_of_each((row.trace for row in rows), lambda trace: trace.trace_id)
+    return {
+        "trace_id": [storable(trace.trace_id) for trace in traces],
+        "event_id": [storable(trace.event_id) for trace in traces],
+        "raw_response": [storable(trace.raw_response) for trace in traces],
+        "system_prompt_hash": [storable(trace.system_prompt_hash) for trace in traces],
+        "llm_model": [storable(trace.llm_model) for trace in traces],
+        "user_prompt": [storable(trace.user_prompt) for trace in traces],
+        "llm_ms": [trace.llm_ms for trace in traces],
+        "created_at": [naive_utc(trace.created_at) for trace in traces],
+    }
+
+
+def event_columns(rows: Iterable[Row]) -> Columns:
+    """The first event of each id; traces that stand alone bring none."""
+    events = _first_of_each((row.trace.event for row in rows if row.trace.event), lambda event: event.id)
+    return {
+        "event_id": [storable(event.id) for event in events],
+        "arena": [storable(event.arena) for event in events],
+        "content": [storable(event.content) for event in events],
+        "attributes": [_json_text(event.attributes) for event in events],
+        "participant_set": [[storable(who) for who in event.participant_set] for event in events],
+        "disclosure_class": [storable(event.disclosure_class) for event in events],
+        "source_kind": [storable(event.source_kind) for event in events],
+        "emitted_at": [naive_utc(event.emitted_at) for event in events],
+    }
+
+
+def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
+    """The first answer of each key."""
+    kept = _first_of_each(answers, _answer_key)
+    return {
+        "event_id": [storable(answer.event_id) for answer in kept],
+        "student_model": [storable(answer.student_model) for answer in kept],
+        "prompt_shape": [storable(answer.prompt_shape) for answer in kept],
+        "sample_index": [answer.sample_index for answer in kept],
+        "response": [storable(answer.response) for answer in kept],
+        "student_ms": [answer.student_ms for answer in kept],
+    }
+
+
+def ledger_columns(entries: Iterable[LedgerEntry]) -> Columns:
+    """The last entry of each key: a second write refreshes the row."""
+    kept = {(entry.event_id, entry.producer): entry for entry in entries}.values()
+    return {
+        "event_id": [storable(entry.event_id) for entry in kept],
+        "producer": [entry.producer for entry in kept],
+        "llm_model": [storable(entry.llm_model) for entry in kept],
+        "system_prompt_hash": [storable(entry.system_prompt_hash) for entry in kept],
+        "escalated": [entry.escalated for entry in kept],
+        "escalate_reason": [storable(entry.escalate_reason) for entry in kept],
+        "distilled_at": [naive_utc(entry.distilled_at) for entry in kept],
+    }
+
+
+def event_of(stored: tuple[Any, ...]) -> Event:
+    """A row of ``events_of`` as a record."""
+    event_id, arena, content, attributes, participants, disclosure, source_kind, emitted_at = stored
+    return Event(
+        id=event_id,
+        arena=arena,
+        content=content,
+        attributes=cast("Mapping[str, object]", json.loads(attributes)),
+        participant_set=tuple(participants),
+        disclosure_class=disclosure,
+        source_kind=source_kind,
+        emitted_at=aware_utc(emitted_at),
+    )
+
+
+def trace_of(stored: tuple[Any, ...], event: Event | None) -> Trace:
+    """A row of ``page_of_traces``, without its last column, as a record."""
+    trace_id, event_id, raw_response, prompt_hash, llm_model, user_prompt, llm_ms, created_at = stored
+    return Trace(
+        event_id=event_id,
+        raw_response=raw_response,
+        trace_id=trace_id,
+        system_prompt_hash=prompt_hash,
+        llm_model=llm_model,
+        user_prompt=user_prompt,
+        llm_ms=llm_ms,
+        created_at=aware_utc(created_at),
+        event=event,
+    )
+
+
+def answer_of(stored: tuple[Any, ...]) -> StudentAnswer:
+    """A row of ``answers_of`` as a record."""
+    event_id, student_model, prompt_shape, sample_index, response, student_ms = stored
+    return StudentAnswer(event_id, response, student_model, prompt_shape, sample_index, student_ms)
+
+
+def _first_of_each(items: Iterable[T], key: Callable[[T], Hashable]) -> Collection[T]:
+    kept: dict[Hashable, T] = {}
+    for item in items:
+        kept.setdefault(key(item), item)
+    return kept.values()
+
+
+def _answer_key(answer: StudentAnswer) -> AnswerKey:
+    return (answer.event_id, answer.student_model, answer.prompt_shape, answer.sample_index)
+
+
+def _json_text(attributes: Mapping[str, object]) -> str | None:
+    # Envelopes from Parquet may hold dates and decimals, which JSON has no word for.
+    return storable(json.dumps(dict(attributes), ensure_ascii=False, default=str))

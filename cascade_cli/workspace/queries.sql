@@ -1,0 +1,160 @@
+-- Every statement of the workspace. Batches arrive as one list per column and are unnested side by side: a hundred
+-- times faster than a row at a time, and with bound parameters only.
+
+-- name: schema_table_exists
+SELECT count(*) > 0 FROM duckdb_tables() WHERE table_name = 'schema_version' AND NOT internal;
+
+-- name: schema_version
+SELECT coalesce(max(version), 0) FROM schema_version;
+
+-- name: create_schema_version
+CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY);
+
+-- name: record_schema_version
+INSERT INTO schema_version VALUES ($version);
+
+-- name: insert_events
+INSERT OR IGNORE INTO events
+SELECT
+    unnest($event_id::VARCHAR[]),
+    unnest($arena::VARCHAR[]),
+    unnest($content::VARCHAR[]),
+    unnest($attributes::VARCHAR[]),
+    unnest($participant_set::VARCHAR[][]),
+    unnest($disclosure_class::VARCHAR[]),
+    unnest($source_kind::VARCHAR[]),
+    unnest($emitted_at::TIMESTAMP[]);
+
+-- name: insert_traces
+INSERT OR IGNORE INTO traces
+SELECT
+    unnest($trace_id::VARCHAR[]),
+    unnest($event_id::VARCHAR[]),
+    unnest($raw_response::VARCHAR[]),
+    unnest($system_prompt_hash::VARCHAR[]),
+    unnest($llm_model::VARCHAR[]),
+    unnest($user_prompt::VARCHAR[]),
+    unnest($llm_ms::DOUBLE[]),
+    unnest($created_at::TIMESTAMP[]) AS created,
+    coalesce(created, TIMESTAMP '0001-01-01');
+
+-- name: insert_answers
+INSERT OR IGNORE INTO student_answers
+SELECT
+    unnest($event_id::VARCHAR[]),
+    unnest($student_model::VARCHAR[]),
+    unnest($prompt_shape::VARCHAR[]),
+    unnest($sample_index::INTEGER[]),
+    unnest($response::VARCHAR[]),
+    unnest($student_ms::DOUBLE[]);
+
+-- name: upsert_ledger
+INSERT OR REPLACE INTO ledger
+SELECT
+    unnest($event_id::VARCHAR[]),
+    unnest($producer::VARCHAR[]),
+    unnest($llm_model::VARCHAR[]),
+    unnest($system_prompt_hash::VARCHAR[]),
+    unnest($escalated::BOOLEAN[]),
+    unnest($escalate_reason::VARCHAR[]),
+    unnest($distilled_at::TIMESTAMP[]);
+
+-- name: page_of_traces
+SELECT trace_id, event_id, raw_response, system_prompt_hash, llm_model, user_prompt, llm_ms, created_at, ordered_at
+FROM traces
+WHERE ordered_at >= $after_at
+  AND (ordered_at > $after_at OR trace_id > $after_id)
+  AND ($since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP)
+  AND ($until::TIMESTAMP IS NULL OR created_at < $until::TIMESTAMP)
+  AND ($prompt_hash::VARCHAR IS NULL OR system_prompt_hash = $prompt_hash::VARCHAR)
+  AND ($event_id::VARCHAR IS NULL OR event_id = $event_id::VARCHAR)
+ORDER BY ordered_at, trace_id
+LIMIT $page_size;
+
+-- name: events_of
+SELECT event_id, arena, content, attributes, participant_set, disclosure_class, source_kind, emitted_at
+FROM events
+WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[]));
+
+-- name: answers_of
+SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms
+FROM student_answers
+WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[]))
+  AND ($student_model::VARCHAR IS NULL OR student_model = $student_model::VARCHAR)
+ORDER BY event_id, student_model, prompt_shape, sample_index;
+
+-- name: counts
+SELECT
+    (SELECT count(*) FROM events),
+    (SELECT count(*) FROM traces),
+    (SELECT count(*) FROM student_answers),
+    (SELECT count(*) FROM ledger),
+    (SELECT count(*) FROM scores),
+    (SELECT count(*) FROM runs);
+
+-- name: start_run
+INSERT INTO runs VALUES
+    ($run_id, $command, $version, $configuration, $watermark, $counts, $status, $started_at, $finished_at);
+
+-- name: finish_run
+UPDATE runs SET status = $status, counts = $counts, finished_at = $finished_at WHERE run_id = $run_id;
+
+-- name: runs
+SELECT run_id, command, version, configuration, watermark, counts, status, started_at, finished_at
+FROM runs
+ORDER BY started_at DESC, run_id
+LIMIT $limit;
+
+-- name: window
+SELECT since_at, until_at FROM watermarks WHERE source = $source;
+
+-- name: set_window
+INSERT OR REPLACE INTO watermarks VALUES ($source, $since_at, $until_at);
+
+-- name: score_columns
+SELECT column_name FROM duckdb_columns() WHERE table_name = 'scores' AND NOT internal ORDER BY column_index;
+
+-- name: insert_scores
+INSERT INTO scores BY NAME
+SELECT DISTINCT ON (trace_id, student_model, prompt_shape, sample_index) $fingerprint AS fingerprint, fresh.*
+FROM read_parquet($file) AS fresh
+ANTI JOIN (SELECT * FROM scores WHERE fingerprint = $fingerprint) AS known
+    USING (trace_id, student_model, prompt_shape, sample_index);
+
+-- name: export_scores
+COPY (SELECT * EXCLUDE (fingerprint) FROM scores WHERE fingerprint = $fingerprint) TO $file (FORMAT parquet);
+
+-- name: choose_event
+CREATE OR REPLACE TEMPORARY TABLE forgotten AS SELECT $event_id::VARCHAR AS event_id;
+
+-- name: choose_events_before
+CREATE OR REPLACE TEMPORARY TABLE forgotten AS
+SELECT event_id
+FROM (
+    SELECT event_id, created_at AS known_at FROM traces
+    UNION ALL
+    SELECT event_id, emitted_at FROM events
+    UNION ALL
+    SELECT event_id, distilled_at FROM ledger
+)
+GROUP BY event_id
+HAVING max(known_at) < $before;
+
+-- name: forget_scores
+DELETE FROM scores
+WHERE trace_id IN (SELECT trace_id FROM traces WHERE event_id IN (SELECT event_id FROM forgotten));
+
+-- name: forget_traces
+DELETE FROM traces WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forget_answers
+DELETE FROM student_answers WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forget_ledger
+DELETE FROM ledger WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forget_events
+DELETE FROM events WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: checkpoint
+CHECKPOINT;

@@ -1,0 +1,181 @@
+"""The one door to what was pulled, answered, scored and run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cascade_cli.workspace import columns, runs, scores
+from cascade_cli.workspace.batches import batches
+from cascade_cli.workspace.database import DATABASE_NAME, LOCK_WAIT_S, QUERIES, Mode, change, connect, fetch
+from cascade_cli.workspace.pairs import Bookmark, Page, read_page
+from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import duckdb
+    import polars as pl
+
+    from cascade_cli.ledger import LedgerEntry
+    from cascade_cli.records import Row, StudentAnswer
+
+
+class Workspace:
+    """An open workspace; get one from `Workspace.open`, do bounded work, and let it close.
+
+    While one process has it open for writing, no other can open it. What takes long opens it again and again,
+    as `stream_pairs` and `cascade_cli.pulling` do.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @staticmethod
+    @contextmanager
+    def open(path: Path, mode: Mode = "read", *, wait_s: float = LOCK_WAIT_S) -> Iterator[Workspace]:
+        """Open a workspace folder; ``write`` makes it where it is absent.
+
+        Raises:
+            UsageError: reading what does not exist, or what a newer cascade made.
+            DependencyError: held by another process beyond ``wait_s``, damaged, not writable, disk full.
+        """
+        with connect(path, mode, wait_s=wait_s) as connection:
+            yield Workspace(connection)
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether a workspace was made in this folder."""
+        return (path / DATABASE_NAME).exists()
+
+    def add_rows(self, rows: Iterable[Row]) -> Added:
+        """Keep what is new of a stream of any length; the first of each key stays.
+
+        Each batch is committed by itself: a kill loses the batch in flight, a repetition adds nothing.
+        """
+        return sum((self._add_batch(batch) for batch in batches(rows, weight)), Added())
+
+    def add_answers(self, answers: Iterable[StudentAnswer]) -> int:
+        """Keep what is new of answers that come without their traces; returns how many were."""
+        lots = batches(answers, lambda answer: len(answer.response or ""))
+        return sum(self._insert("insert_answers", columns.answer_columns(lot)) for lot in lots)
+
+    def add_ledger(self, entries: Iterable[LedgerEntry]) -> int:
+        """Add ledger rows, the later replacing the earlier of its key; returns how many keys were written."""
+        lots = batches(entries, lambda _: 0)
+        return sum(self._insert("upsert_ledger", columns.ledger_columns(lot)) for lot in lots)
+
+    def pairs(self, only: PairFilter | None = None) -> Iterator[Row]:
+        """Traces with each answer to their event, by creation and id; one without answers comes alone."""
+        after: Bookmark | None = Bookmark()
+        while after is not None:
+            page = self.page_of_pairs(after, only)
+            yield from page.rows
+            after = page.end
+
+    def page_of_pairs(self, after: Bookmark, only: PairFilter | None = None) -> Page:
+        """The pairs of the next few thousand traces."""
+        return read_page(self._connection, after, only or PairFilter())
+
+    def counts(self) -> Counts:
+        """How many rows each table holds."""
+        return Counts(*fetch(self._connection, "counts")[0])
+
+    def start_run(self, run: Run) -> None:
+        """Write a run down, before its work begins."""
+        runs.start_run(self._connection, run)
+
+    def finish_run(self, run_id: str, status: str, counts: Mapping[str, int], finished_at: datetime) -> None:
+        """Close a run's record; ``finished_at`` is aware."""
+        runs.finish_run(self._connection, run_id, status, counts, finished_at)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest runs, newest first."""
+        return runs.latest_runs(self._connection, limit)
+
+    def window(self, source: str) -> Window | None:
+        """How far a source was read; None where it never was."""
+        return runs.read_window(self._connection, source)
+
+    def set_window(self, source: str, window: Window) -> None:
+        """Remember how far a source was read."""
+        runs.set_window(self._connection, source, window)
+
+    def read_scores(self, fingerprint: str) -> pl.DataFrame:
+        """The cached scores of one scorer.
+
+        Returns:
+            One row per scored pair: the key columns, then those in which this scorer has a figure; the key
+            columns alone, empty, where nothing is cached.
+        """
+        return scores.read_scores(self._connection, fingerprint)
+
+    def write_scores(self, fingerprint: str, frame: pl.DataFrame) -> int:
+        """Cache scores, in one transaction; rows whose key is cached already are left out.
+
+        Args:
+            fingerprint: of the scorer and its settings.
+            frame: the columns ``trace_id``, ``student_model``, ``prompt_shape`` and ``sample_index``, and any
+                number of columns of integers, floats, booleans or text, named as Python names are.
+
+        Returns:
+            How many rows were new.
+        """
+        return scores.write_scores(self._connection, fingerprint, frame)
+
+    def purge_event(self, event_id: str) -> int:
+        """Remove one event from every table; returns how many rows went."""
+        return self._purge("choose_event", {"event_id": event_id})
+
+    def purge_before(self, before: datetime) -> int:
+        """Remove the events of which nothing is newer than an aware moment; those without any date stay."""
+        return self._purge("choose_events_before", {"before": columns.naive_utc(before)})
+
+    def _purge(self, choice: str, parameters: Mapping[str, object]) -> int:
+        self._connection.begin()
+        self._connection.execute(QUERIES[choice], dict(parameters))
+        # Scores find their events through the traces, so they go first.
+        tables = ("scores", "traces", "answers", "ledger", "events")
+        removed = sum(change(self._connection, f"forget_{table}") for table in tables)
+        self._connection.commit()
+        self._connection.execute(QUERIES["checkpoint"])
+        return removed
+
+    def _add_batch(self, batch: Sequence[Row]) -> Added:
+        answers = [row.answer for row in batch if row.answer is not None]
+        self._connection.begin()
+        self._insert("insert_events", columns.event_columns(batch))
+        new_traces = self._insert("insert_traces", columns.trace_columns(batch))
+        new_answers = self._insert("insert_answers", columns.answer_columns(answers))
+        self._connection.commit()
+        return Added(new_traces, new_answers, len(batch) + len(answers) - new_traces - new_answers)
+
+    def _insert(self, query: str, batch: columns.Columns) -> int:
+        return change(self._connection, query, batch) if any(batch.values()) else 0
+
+
+def weight(row: Row) -> int:
+    """About how many characters a row holds."""
+    event, answer = row.trace.event, row.answer
+    texts = (
+        row.trace.raw_response,
+        row.trace.user_prompt,
+        event and event.content,
+        answer and answer.response,
+    )
+    return sum(len(text) for text in texts if text)
+
+
+def stream_pairs(path: Path, only: PairFilter | None = None) -> Iterator[Row]:
+    """`Workspace.pairs` for work that takes long: the workspace is open only while a page is read.
+
+    Traces that are pulled meanwhile come along if they sort behind the page being worked on.
+    """
+    after: Bookmark | None = Bookmark()
+    while after is not None:
+        with Workspace.open(path) as workspace:
+            page = workspace.page_of_pairs(after, only)
+        yield from page.rows
+        after = page.end
