@@ -1,0 +1,36 @@
+"""Given names: which strings are one, and which stand for the same person (``Bob``, ``Robert``)."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+
+def is_given_name(word: str) -> bool:
+    """Whether the list of given names and nicknames has the word (lower case, without accents)."""
+    return word in _nicknames() or word in _full_names()
+
+
+@lru_cache(maxsize=16_384)
+def same_given_name(a: str, b: str) -> bool:
+    """Whether one is a nickname of the other, or both are nicknames of one full name; symmetric."""
+    if b in _nicknames().get(a, ()) or a in _nicknames().get(b, ()):
+        return True
+    return not _full_names().get(a, frozenset()).isdisjoint(_full_names().get(b, frozenset()))
+
+
+@cache
+def _nicknames() -> dict[str, frozenset[str]]:
+    """Full name to nicknames."""
+    from nicknames import NickNamer  # noqa: PLC0415 - 30 ms, only when names are compared
+
+    return {name: frozenset(short) for name, short in NickNamer.default_lookup().items()}
+
+
+@cache
+def _full_names() -> dict[str, frozenset[str]]:
+    """Nickname to full names."""
+    full: dict[str, set[str]] = {}
+    for name, short in _nicknames().items():
+        for nickname in short:
+            full.setdefault(nickname, set()).add(name)
+    return {nickname: frozenset(names) for nickname, names in full.items()}

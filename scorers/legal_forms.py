@@ -1,0 +1,148 @@
+"""Legal forms of organisations: where a name ends and ``Aktiengesellschaft`` begins.
+
+The list is cleanco's; the long forms and the few short ones it lacks are added here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from scorers.text import skeleton
+
+_LONG_FORMS = {
+    "aktiengesellschaft": "ag",
+    "gesellschaft mit beschrankter haftung": "gmbh",
+    "kommanditgesellschaft": "kg",
+    "limited liability company": "llc",
+    "limited liability partnership": "llp",
+    "limited partnership": "lp",
+    "public limited company": "plc",
+    "private limited": "ltd",
+    "private limited company": "ltd",
+    "joint stock company": "jsc",
+    "open joint stock company": "jsc",
+    "public joint stock company": "jsc",
+    "closed joint stock company": "jsc",
+    "ojsc": "jsc",
+    "pjsc": "jsc",
+    "cjsc": "jsc",
+    "jsc": "jsc",
+    "sociedad anonima": "sa",
+    "sociedad limitada": "sl",
+    "societe anonyme": "sa",
+    "societe a responsabilite limitee": "sarl",
+    "societa per azioni": "spa",
+    "societa a responsabilita limitata": "srl",
+    "societatea cu raspundere limitata": "srl",
+    "spolka z ograniczona odpowiedzialnoscia": "sp zoo",
+    "naamloze vennootschap": "nv",
+    "besloten vennootschap": "bv",
+    "korlatolt felelossegu tarsasag": "kft",
+    "zartkoruen mukodo reszvenytarsasag": "zrt",
+    "nyilvanosan mukodo reszvenytarsasag": "nyrt",
+    "kft": "kft",
+    "aktiebolag": "ab",
+    "aktieselskab": "as",
+    "osakeyhtio": "oy",
+    "kabushiki kaisha": "kk",
+    "co ltd": "ltd",
+    "sa de cv": "sa",
+    "общество с ограниченнои ответственностью": "llc",
+    "акционерное общество": "jsc",
+    "открытое акционерное общество": "jsc",
+    "публичное акционерное общество": "jsc",
+    "закрытое акционерное общество": "jsc",
+    "ооо": "llc",
+    "оао": "jsc",
+    "пао": "jsc",
+    "зао": "jsc",
+    "ао": "jsc",
+    "тов": "llc",
+    "有限公司": "ltd",
+    "株式会社": "kk",
+}
+"""Written-out and foreign forms, as skeletons, and the short form each stands for."""
+
+_SAME_FORM = {
+    "limited": "ltd",
+    "incorporated": "inc",
+    "corporation": "corp",
+    "company": "co",
+    "and company": "co",
+    "oao": "jsc",
+    "zao": "jsc",
+    "ooo": "llc",
+    "pty ltd": "ltd",
+    "pte ltd": "ltd",
+    "pvt ltd": "ltd",
+    "plc ltd": "plc",
+    "spolka z oo": "sp zoo",
+    "sp z oo": "sp zoo",
+    "gmbh and co kg": "gmbh co kg",
+}
+
+_ALSO_WORDS = frozenset(
+    "uk et da as at mb ok ba sem sep fa sas sal ans dat vat private ent ad ks kt ec ep ps sp ev ee ae ei".split()
+)
+"""Forms of cleanco's list that are a country, a connective or a word more often than a form; never taken off."""
+
+GLUED_FORMS = ("gmbh", "ag", "ltd", "inc", "llc")
+"""Forms found written onto the name (``SiemensAG``); only looked for where the rest is long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """An organisation's name without its legal forms.
+
+    Attributes:
+        words: the words left, at least one where there was one.
+        form: the canonical short form that was taken off, the outermost first; None without one.
+    """
+
+    words: tuple[str, ...]
+    form: str | None
+
+
+def strip_legal_form(words: tuple[str, ...]) -> Stripped:
+    """Take legal forms off both ends of a name, as long as a word remains.
+
+    Args:
+        words: the words of the name's skeleton.
+    """
+    form: str | None = None
+    while found := _at_end(words) or _at_start(words):
+        kept, term = found
+        words, form = kept, form or _forms()[term]
+    return Stripped(words, form)
+
+
+def _at_end(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    for size in range(min(_longest(), len(words) - 1), 0, -1):
+        if words[-size:] in _forms():
+            return words[:-size], words[-size:]
+    return None
+
+
+def _at_start(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    for size in range(min(_longest(), len(words) - 1), 0, -1):
+        if words[:size] in _forms() and words[:size] not in {("co",), ("company",), ("limited",)}:
+            return words[size:], words[:size]
+    return None
+
+
+@cache
+def _forms() -> dict[tuple[str, ...], str]:
+    """Return every form as the words of its skeleton, with its canonical short form."""
+    from cleanco.termdata import terms_by_country, terms_by_type  # noqa: PLC0415 - 9 ms, only when names are compared
+
+    terms = {term for table in (terms_by_type, terms_by_country) for some in table.values() for term in some}
+    forms = {skeleton(term.replace("&", " and ")): "" for term in terms}
+    forms = {form: _SAME_FORM.get(form, form) for form in forms if form not in _ALSO_WORDS}
+    forms |= _LONG_FORMS
+    return {tuple(form.split()): short for form, short in sorted(forms.items()) if form}
+
+
+@cache
+def _longest() -> int:
+    return max(map(len, _forms()))

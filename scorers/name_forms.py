@@ -1,0 +1,229 @@
+"""The prepared form of a name: its kind, its words in Latin letters, and what its guards see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from anyascii import anyascii
+
+from scorers.emails import find_emails
+from scorers.given_names import is_given_name
+from scorers.guards import NO_MARKS, Marks, read_marks
+from scorers.legal_forms import GLUED_FORMS, strip_legal_form
+from scorers.quantities import ROMAN_NUMERALS, SURE_ROMAN_NUMERALS
+from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton
+
+Kind = Literal["person", "organisation", "other", "unknown"]
+
+MAX_ALIGNED_CHARS = 256
+"""Names longer than this after folding are compared as one string, never word by word."""
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        "person persons people human individual contact man woman employee customer user participant author actor "
+        "politician per attendee".split(),
+        "person",
+    ),
+    **dict.fromkeys(
+        "organization organizations organisation organisations org company companies corporation business firm "
+        "legalentity institution agency bank vendor supplier employer ngo university government party team publisher "
+        "publicbody".split(),
+        "organisation",
+    ),
+    **dict.fromkeys(["", "entity", "thing", "unknown", "misc", "none", "name", "other"], "unknown"),
+}
+
+_TITLES = frozenset(
+    "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor signora sr sra "
+    "srta don dona rev reverend hon president senator minister chancellor ing dipl mag phd md esq shaikh sheikh shaykh "
+    "haji hajji mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess".split()
+)
+_SUFFIXES = frozenset("jr sr junior senior phd md esq dds mba ifj id".split())
+PARTICLES = frozenset(
+    "al el ul ur bin ben ibn bint ould abu abou abd van von der den de del della di da dos das do du la le los zu zur "
+    "y e ten ter af av na bar mac mc st".split()
+)
+"""Small words inside names of people; they weigh little and are often left out."""
+
+STOP_WORDS = frozenset("the a an of and for in on at und der die das et la le les de del du di y e i o to".split())
+"""Small words inside other names."""
+
+_VESSEL_PREFIXES = frozenset("mv ms ss mt mts hms uss rms mt fv sy".split())
+_ABBREVIATIONS = {
+    "intl": "international",
+    "natl": "national",
+    "dept": "department",
+    "govt": "government",
+    "univ": "university",
+    "assoc": "association",
+    "bros": "brothers",
+    "mfg": "manufacturing",
+    "mgmt": "management",
+    "tech": "technology",
+    "corp": "corporation",
+    "us": "united states",
+    "usa": "united states",
+    "uk": "united kingdom",
+    "eu": "european union",
+    "un": "united nations",
+}
+_ORGANISATION_WORDS = frozenset(
+    "bank company corporation group holding holdings university institute ministry department agency association "
+    "foundation trust fund partners capital solutions systems technologies industries international council committee "
+    "party union federation society school college hospital club team government office services".split()
+)
+_PERSON_DOTS = re.compile(r"(?<=\b[^\W\d_])\.|\.(?=\s|$)")
+_LEET = str.maketrans("013457", "oleast")
+_LOGOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+@dataclass(frozen=True, slots=True)
+class NameForm:
+    """A name, ready to be compared.
+
+    Attributes:
+        folded: first normal form.
+        kind: what it names; ``unknown`` where neither the caller nor the text says.
+        words: its words in lower-case Latin letters, without titles, legal forms and e-mails.
+        joined: the words without spaces.
+        native: the words in their own script; empty where that is Latin.
+        form: canonical legal form taken off; None without one.
+        marks: numbers, dates, negation and e-mails.
+        logographic: whether the script writes syllables or words with one sign.
+    """
+
+    folded: str
+    kind: Kind
+    words: tuple[str, ...]
+    joined: str
+    native: str
+    form: str | None
+    marks: Marks
+    logographic: bool
+
+
+def prepare_name(text: str, entity_type: str | None = None) -> NameForm:
+    """Prepare a name for comparison.
+
+    Args:
+        text: any string.
+        entity_type: free text such as ``person`` or ``Company``; None where it is not known.
+    """
+    kind = kind_of(entity_type)
+    return _prepare_cached(text, kind) if len(text) <= CACHED_CHARS else _prepare(text, kind)
+
+
+@lru_cache(maxsize=1024)
+def kind_of(entity_type: str | None) -> Kind:
+    """Map a free-text entity type to the kind of rules its names follow; what is not on the lists is ``other``."""
+    return _KINDS.get(skeleton(entity_type or "").replace(" ", ""), "other")
+
+
+def _prepare(text: str, kind: Kind) -> NameForm:
+    folded = fold(text)
+    emails = find_emails(folded) if "@" in folded else frozenset()
+    if emails:
+        folded = _without_address(folded, emails)
+    if len(folded) > MAX_ALIGNED_CHARS:
+        return NameForm(folded, "other", (), folded, "", None, read_marks(text), logographic=False)
+    return _form(folded, kind, emails)
+
+
+def _without_address(folded: str, emails: frozenset[str]) -> str:
+    """Return the display name beside an address; the address itself where there is none."""
+    display = folded
+    for email in emails:
+        display = display.replace(email, " ")
+    display = fold(display.strip(" <>()[]\"',;:"))
+    return display.removesuffix("mailto").strip() or min(emails)
+
+
+def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
+    latin = folded if folded.isascii() else anyascii(folded).lower()
+    native = "" if folded.isascii() else _native(folded)
+    words, form = tuple(skeleton(latin).split()), None
+    if kind != "person":
+        words, form = _without_form(folded, words, latin=not native)
+    if kind == "unknown":
+        kind = "organisation" if form or not _ORGANISATION_WORDS.isdisjoint(words) else _person_or_unknown(latin, words)
+    if kind == "person":
+        words, form = _person_words(latin), None
+    else:
+        words = _other_words(words, kind)
+    marks = _name_marks(words, kind, emails)
+    return NameForm(folded, kind, words, "".join(words), native, form, marks, bool(_LOGOGRAPHIC.search(native)))
+
+
+def _native(folded: str) -> str:
+    """Return the skeleton in its own script, or nothing where only accents set it off from Latin."""
+    plain = skeleton(folded)
+    return "" if plain.isascii() else plain
+
+
+def _without_form(folded: str, words: tuple[str, ...], *, latin: bool) -> tuple[tuple[str, ...], str | None]:
+    """Take off legal forms, read in the script they are written in."""
+    if latin:
+        stripped = strip_legal_form(words)
+        if stripped.form is None and len(stripped.words) == 1:
+            return _unglue(stripped.words)
+        return stripped.words, stripped.form
+    native = strip_legal_form(tuple(skeleton(folded).split()))
+    again = strip_legal_form(tuple(skeleton(anyascii(" ".join(native.words))).split()))
+    return again.words, native.form or again.form
+
+
+def _unglue(words: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+    word = words[0]
+    for form in GLUED_FORMS:
+        if word.endswith(form) and len(word) >= len(form) + 5:
+            return (word.removesuffix(form),), form
+    return words, None
+
+
+def _person_or_unknown(latin: str, words: tuple[str, ...]) -> Kind:
+    """Call a name a person's if it has a title or initials, or opens with a known given name."""
+    if not 1 < len(words) <= 5 or not latin.replace(" ", "").strip(".").isascii():
+        return "unknown"
+    first = latin.partition(",")[2].split() or words
+    titled = words[0] in _TITLES
+    given = is_given_name(first[0].strip("."))
+    return "person" if titled or given else "unknown"
+
+
+def _person_words(latin: str) -> tuple[str, ...]:
+    last, comma, first = latin.partition(",")
+    ordered = f"{first} {last}" if comma and first.strip(" .") not in _SUFFIXES else latin
+    words = skeleton(_PERSON_DOTS.sub(" ", ordered)).split()
+    words = [w.translate(_LEET) if not w.isalpha() and not w.isdigit() else w for w in words]
+    while len(words) > 1 and words[0] in _TITLES:
+        del words[0]
+    while len(words) > 2 and words[-1] in _SUFFIXES:
+        del words[-1]
+    return tuple(words)
+
+
+def _other_words(words: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
+    if kind == "other" and len(words) > 1 and words[0] in _VESSEL_PREFIXES:
+        words = words[1:]
+    if not _ABBREVIATIONS.keys().isdisjoint(words):
+        words = tuple(" ".join(_ABBREVIATIONS.get(word, word) for word in words).split())
+    if len(words) > 1 and words[-1] in ROMAN_NUMERALS:
+        words = (*words[:-1], str(ROMAN_NUMERALS[words[-1]]))
+    return words
+
+
+def _name_marks(words: tuple[str, ...], kind: Kind, emails: frozenset[str]) -> Marks:
+    if kind == "person":
+        generation = words[-1] in SURE_ROMAN_NUMERALS if words else False
+        marks = read_marks(" ".join(words)) if generation or any(map(str.isdigit, words)) else NO_MARKS
+    else:
+        marks = read_marks(" ".join(words))
+    if not emails:
+        return marks
+    return Marks(marks.numbers, marks.times, marks.negated, emails)
+
+
+_prepare_cached = lru_cache(maxsize=CACHE_ENTRIES)(_prepare)
