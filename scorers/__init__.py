@@ -1,0 +1,22 @@
+"""The structured diff: how far a predicted extraction agrees with the reference. Pure, and usable on its own."""
+
+from scorers.config import PRESETS, ScoringConfig
+from scorers.differences import KINDS, Difference
+from scorers.items import MalformedExtraction
+from scorers.many import score_many
+from scorers.names import name_similarity
+from scorers.score import ExtractionScore, SectionScore, fact_similarity, score_extraction
+
+__all__ = [
+    "KINDS",
+    "PRESETS",
+    "Difference",
+    "ExtractionScore",
+    "MalformedExtraction",
+    "ScoringConfig",
+    "SectionScore",
+    "fact_similarity",
+    "name_similarity",
+    "score_extraction",
+    "score_many",
+]

@@ -1,0 +1,199 @@
+"""From two lists of items to one record for each pair: equal keys first, then the best of what is similar enough.
+
+The record of a pair holds verdict, similarity and kind; counts, differences and reports read it and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from scorers.assignment import Edge, assign
+
+
+class Judgement(NamedTuple):
+    """What the comparison of one gold with one predicted item says.
+
+    Attributes:
+        similarity: in [0, 1]; the soft credit where accepted, the nearness where not.
+        accepted: similar enough and not vetoed.
+        strict: equal after normalisation, of the same type or category.
+        plain: accepted without the help of the entity alignment.
+        kind: the kind of difference; None where there is none, or where the two have nothing to do with each other.
+        vetoed: rejected by a guard although similar enough.
+    """
+
+    similarity: float
+    accepted: bool
+    strict: bool
+    plain: bool
+    kind: str | None
+    vetoed: bool = False
+
+
+class Pair(NamedTuple):
+    """One aligned pair, one rejected pair, or one item without a partner (the other position is None)."""
+
+    gold: int | None
+    predicted: int | None
+    similarity: float
+    accepted: bool
+    strict: bool
+    plain: bool
+    kind: str | None
+
+
+class Keyed(Protocol):
+    """An item with the key that strict equality compares."""
+
+    @property
+    def key(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+Item = TypeVar("Item", bound=Keyed)
+Key = tuple[object, ...]
+EQUAL = Judgement(1.0, accepted=True, strict=True, plain=True, kind=None)
+UNRELATED = Judgement(0.0, accepted=False, strict=False, plain=False, kind=None)
+
+
+def align(
+    gold: Sequence[Item],
+    predicted: Sequence[Item],
+    judge: Callable[[Item, Item], Judgement],
+    *,
+    keys: tuple[Sequence[Key], Sequence[Key]],
+    fixable: Callable[[Item, Item], bool],
+    max_pairs: int,
+) -> list[Pair]:
+    """Align two lists one to one.
+
+    Args:
+        gold: the reference's items.
+        predicted: the items under test.
+        judge: compares two items; symmetric but for the kind.
+        keys: for the items of each side what strict equality compares.
+        fixable: whether two items of equal key are strictly equal and can have no strict partner of another key.
+        max_pairs: above this many candidate pairs only equal keys are matched.
+
+    Returns:
+        One record for every accepted pair, rejected pair and single item; every item stands in exactly one.
+    """
+    pairs = _fix_equal(gold, predicted, judge, keys, fixable)
+    left, right = _unmatched(gold, predicted, pairs)
+    judged: dict[tuple[int, int], Judgement] = {}
+    if left and right and len(left) * len(right) <= max_pairs:
+        judged = {(i, j): judge(gold[i], predicted[j]) for i in left for j in right}
+        pairs += _choose(gold, predicted, judged, {cell: seen for cell, seen in judged.items() if seen.accepted})
+    left, right = _unmatched(gold, predicted, pairs)
+    if left or right:
+        pairs += _account_for_rest(gold, predicted, judged, left, right)
+    return pairs
+
+
+def _fix_equal(
+    gold: Sequence[Item],
+    predicted: Sequence[Item],
+    judge: Callable[[Item, Item], Judgement],
+    keys: tuple[Sequence[Key], Sequence[Key]],
+    fixable: Callable[[Item, Item], bool],
+) -> list[Pair]:
+    """Pair items whose key occurs once on each side, or whose copies are the same in everything compared."""
+    at_gold, at_predicted = _positions(keys[0]), _positions(keys[1])
+    pairs: list[Pair] = []
+    for key, ours in at_gold.items():
+        theirs = at_predicted.get(key)
+        if theirs is None or not fixable(gold[ours[0]], predicted[theirs[0]]):
+            continue
+        if len(ours) == 1 == len(theirs) or (_identical(gold, ours) and _identical(predicted, theirs)):
+            # A shortcut for the commonest case: no surface differs, so there is nothing to compute.
+            if gold[ours[0]].key == predicted[theirs[0]].key:
+                seen = EQUAL
+            else:
+                seen = judge(gold[ours[0]], predicted[theirs[0]])
+            pairs += [_record(i, j, seen) for i, j in zip(ours, theirs, strict=False)]
+    return pairs
+
+
+def _positions(keys: Sequence[Key]) -> dict[Key, list[int]]:
+    found: dict[Key, list[int]] = {}
+    for position, key in enumerate(keys):
+        found.setdefault(key, []).append(position)
+    return found
+
+
+def _identical(items: Sequence[Item], positions: list[int]) -> bool:
+    first = items[positions[0]]
+    return all(items[position] == first for position in positions)
+
+
+def _unmatched(gold: Sequence[Item], predicted: Sequence[Item], pairs: list[Pair]) -> tuple[list[int], list[int]]:
+    """The positions on each side that no pair holds yet."""
+    if len(pairs) == len(gold) == len(predicted):
+        return [], []
+    left = {pair.gold for pair in pairs}
+    right = {pair.predicted for pair in pairs}
+    return [i for i in range(len(gold)) if i not in left], [j for j in range(len(predicted)) if j not in right]
+
+
+def _choose(
+    gold: Sequence[Item],
+    predicted: Sequence[Item],
+    judged: dict[tuple[int, int], Judgement],
+    feasible: dict[tuple[int, int], Judgement],
+) -> list[Pair]:
+    """The best matching among the feasible pairs; a guard's veto ranks first among rejected ones."""
+    if not feasible:
+        return []
+    edges = [Edge(i, j, seen.strict or seen.vetoed, seen.similarity) for (i, j), seen in feasible.items()]
+    chosen = assign(edges, lambda edge: (repr(gold[edge.left]), repr(predicted[edge.right])))
+    return [_record(edge.left, edge.right, judged[edge.left, edge.right]) for edge in chosen]
+
+
+def _record(i: int, j: int, seen: Judgement) -> Pair:
+    return Pair(i, j, seen.similarity, seen.accepted, seen.strict, seen.plain, seen.kind)
+
+
+def _account_for_rest(
+    gold: Sequence[Item],
+    predicted: Sequence[Item],
+    judged: dict[tuple[int, int], Judgement],
+    left: list[int],
+    right: list[int],
+) -> list[Pair]:
+    """Surplus copies are duplicates; of the others, near ones are one rejected pair, and the rest stand alone."""
+    left_copies, right_copies = _surplus(gold, left), _surplus(predicted, right)
+    left_single, right_single = set(left) - left_copies, set(right) - right_copies
+    near = {
+        (i, j): seen
+        for (i, j), seen in judged.items()
+        if seen.kind is not None and not seen.accepted and i in left_single and j in right_single
+    }
+    rejected = _choose(gold, predicted, judged, near)
+    left_single -= {pair.gold for pair in rejected}
+    right_single -= {pair.predicted for pair in rejected}
+    return [
+        *rejected,
+        *(_alone("duplicate" if i in left_copies else "missing", gold=i) for i in sorted(left_single | left_copies)),
+        *(
+            _alone("duplicate" if j in right_copies else "spurious", predicted=j)
+            for j in sorted(right_single | right_copies)
+        ),
+    ]
+
+
+def _alone(kind: str, *, gold: int | None = None, predicted: int | None = None) -> Pair:
+    return Pair(gold, predicted, 0.0, accepted=False, strict=False, plain=False, kind=kind)
+
+
+def _surplus(items: Sequence[Item], unmatched: list[int]) -> set[int]:
+    """Those of the unmatched that repeat an item of their own side, matched or not."""
+    if not unmatched:
+        return set()
+    open_positions = set(unmatched)
+    seen = {items[i].key for i in range(len(items)) if i not in open_positions}
+    surplus: set[int] = set()
+    for position in unmatched:
+        if items[position].key in seen:
+            surplus.add(position)
+        seen.add(items[position].key)
+    return surplus

@@ -1,0 +1,260 @@
+"""One gold item against one predicted item: similarity, vetoes, and the kind of their difference."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from rapidfuzz.distance import Indel
+
+from scorers.alignment import UNRELATED, Judgement
+from scorers.carry import Carry
+from scorers.config import ScoringConfig
+from scorers.guards import read_marks, veto
+from scorers.items import Entity, Fact, Relationship
+from scorers.names import compare_names, prepare_name
+from scorers.text import fold, skeleton
+
+MAX_COMPARED_CHARS = 2_000
+"""Longer texts are compared by their beginning, since the comparison is quadratic."""
+_NAME_WORDS = 8
+"""An end of more words than this is a statement, not a name."""
+_MAX_ALIASES = 20
+
+_MISMATCH = {
+    "number": "number_mismatch",
+    "date": "date_mismatch",
+    "negation": "negation_mismatch",
+    "email": "wrong_email",
+}
+
+
+class Match(NamedTuple):
+    """How alike two texts are: ``similarity`` after the guards, ``raw`` before; ``veto`` names the guard that fired."""
+
+    similarity: float
+    raw: float
+    veto: str | None
+
+
+EQUAL = Match(1.0, 1.0, None)
+_ABSENT = Match(0.0, 0.0, None)
+
+
+def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, shared: frozenset[str]) -> Judgement:
+    """Compare two entities.
+
+    Args:
+        gold: the reference's entity.
+        predicted: the entity under test.
+        config: thresholds.
+        shared: e-mails that belong to exactly one entity on each side, and so identify it.
+    """
+    same_type = gold.key[1] == predicted.key[1]
+    equal = gold.key[0] == predicted.key[0]
+    common = set(gold.emails) & set(predicted.emails)
+    conflict = bool(gold.emails and predicted.emails and not common)
+    match = EQUAL
+    if not equal and not (config.fuzzy and same_type and common & shared):
+        match = _best_name(gold, predicted) if config.fuzzy else _ABSENT
+        if conflict and match.veto is None:
+            match = Match(0.0, match.raw, "email")
+    near = match.raw >= config.entity_threshold
+    if match.veto is not None or match.similarity < config.entity_threshold:
+        kind = _MISMATCH.get(match.veto or "") if near else None
+        return Judgement(match.raw, False, False, False, kind, vetoed=True) if kind else UNRELATED
+    strict = equal and same_type and not conflict
+    kind = "wrong_email" if conflict else "wrong_type" if not same_type else None if strict else "name_variant"
+    soft = match.similarity * (1.0 if same_type else config.wrong_type_factor)
+    return Judgement(soft, accepted=True, strict=strict, plain=True, kind=kind)
+
+
+def _best_name(gold: Entity, predicted: Entity) -> Match:
+    """The best over name × aliases; a vetoed pair only where nothing else comes near."""
+    best = _ABSENT
+    for ours in (gold.name, *gold.aliases[:_MAX_ALIASES]):
+        for theirs in (predicted.name, *predicted.aliases[:_MAX_ALIASES]):
+            seen = _names(ours, theirs, gold.key[1], predicted.key[1])
+            best = max(best, seen, key=lambda match: ((match.veto is None and match.similarity) or 0.0, match.raw))
+    return best
+
+
+def _names(ours: str, theirs: str, our_type: str, their_type: str) -> Match:
+    if fold(ours) == fold(theirs):
+        return EQUAL
+    seen = compare_names(prepare_name(ours, our_type or None), prepare_name(theirs, their_type or None))
+    return Match(seen.similarity, seen.raw, seen.veto)
+
+
+class _Part(NamedTuple):
+    """A component of a fact or relationship.
+
+    Attributes:
+        similarity: after carrying and the guards.
+        accepted: reaches its threshold without a veto.
+        plain: would be accepted without carrying.
+        equal: equal after normalisation or carrying.
+        veto: the guard without which it would be accepted; None where no guard stands between.
+    """
+
+    similarity: float
+    accepted: bool
+    plain: bool
+    equal: bool
+    veto: str | None = None
+
+
+_SAME = _Part(1.0, accepted=True, plain=True, equal=True)
+_APART = _Part(0.0, accepted=False, plain=False, equal=False)
+
+
+def _end(ours: str, theirs: str, carry: Carry, config: ScoringConfig) -> _Part | None:
+    """Compare two ends by their surfaces, then by what they resolve to; None where both are absent."""
+    one, other = fold(ours), fold(theirs)
+    if one == other:
+        return _SAME if one else None
+    plain = _part(surface_similarity(ours, theirs), config.end_threshold) if config.fuzzy and one and other else _APART
+    return _SAME._replace(plain=plain.accepted) if carry.joins(one, other) else plain
+
+
+def _label(ours: str, theirs: str, config: ScoringConfig) -> _Part | None:
+    """Compare two predicates or types in label form; None where both are absent."""
+    if ours == theirs:
+        return _SAME if ours else None
+    if not (config.fuzzy and ours and theirs):
+        return _APART
+    return _part(phrase_similarity(ours, theirs), config.predicate_threshold)
+
+
+def _part(match: Match, threshold: float) -> _Part:
+    accepted = match.veto is None and match.similarity >= threshold
+    return _Part(match.similarity, accepted, accepted, equal=False, veto=match.veto if match.raw >= threshold else None)
+
+
+@lru_cache(maxsize=65_536)
+def surface_similarity(ours: str, theirs: str) -> Match:
+    """Two ends as they stand: guarded names where both are short, phrases otherwise."""
+    if max(ours.count(" "), theirs.count(" ")) < _NAME_WORDS:
+        return _names(ours, theirs, "", "")
+    return phrase_similarity(ours, theirs)
+
+
+@lru_cache(maxsize=65_536)
+def phrase_similarity(ours: str, theirs: str) -> Match:
+    """Two phrases or statements in their own word order: the better of the character and the word ratio, guarded.
+
+    Word order counts, for a sorted comparison would call ``Anna manages Bob`` and ``Bob manages Anna`` equal.
+    """
+    one, other = skeleton(ours)[:MAX_COMPARED_CHARS], skeleton(theirs)[:MAX_COMPARED_CHARS]
+    raw = max(
+        Indel.normalized_similarity(one, other),
+        Indel.normalized_similarity(one.split(), other.split()),
+    )
+    fired = veto(read_marks(ours), read_marks(theirs), one_sided=False)
+    return Match(0.0 if fired else raw, raw, fired)
+
+
+def judge_facts(gold: Fact, predicted: Fact, config: ScoringConfig, carry: Carry) -> Judgement:
+    """Compare two facts: subject, predicate and object apart, or statements where one side has none of the three."""
+    if _comparable(gold, predicted):
+        seen = _judge_ends(gold.triple, predicted.triple, config, carry)
+        if seen.accepted and (fired := statement_veto(gold, predicted)):
+            seen = _rejected(seen.similarity, _MISMATCH[fired], vetoed=True)
+    else:
+        seen = _judge_statements(gold, predicted, config)
+    if seen.accepted and gold.category != predicted.category:
+        return seen._replace(strict=False, kind="wrong_category")
+    return seen
+
+
+def _comparable(gold: Fact, predicted: Fact) -> bool:
+    """Whether components can be compared: both have some, and the same ones unless no sentences are at hand."""
+    if not (gold.is_triple and predicted.is_triple):
+        return False
+    same = all(bool(ours) == bool(theirs) for ours, theirs in zip(gold.key[:3], predicted.key[:3], strict=True))
+    return same or not (gold.statement and predicted.statement)
+
+
+def statement_veto(gold: Fact, predicted: Fact) -> str | None:
+    """The guard that fires between two statements; None where one is absent or both are the same."""
+    if gold.statement == predicted.statement or not gold.statement or not predicted.statement:
+        return None
+    return veto(read_marks(gold.statement), read_marks(predicted.statement), one_sided=False)
+
+
+def judge_relationships(gold: Relationship, predicted: Relationship, config: ScoringConfig, carry: Carry) -> Judgement:
+    """Compare two relationships; a symmetric type counts in its better orientation."""
+    ours = (gold.source, gold.type, gold.target)
+    seen = _judge_ends(ours, (predicted.source, predicted.type, predicted.target), config, carry)
+    if not (gold.symmetric and predicted.symmetric) or seen.strict:
+        return seen
+    turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
+    return max(seen, turned, key=lambda way: (way.strict, way.accepted, way.vetoed, way.similarity))
+
+
+_Triple = tuple[str, str, str]
+_WRONG = ("wrong_subject", "wrong_predicate", "wrong_object")
+
+
+def _judge_ends(gold: _Triple, predicted: _Triple, config: ScoringConfig, carry: Carry) -> Judgement:
+    """Compare subject, label and object; a component absent on both sides is left out."""
+    first, label = _end(gold[0], predicted[0], carry, config), _label(gold[1], predicted[1], config)
+    if _fails(first) and _fails(label):
+        return UNRELATED
+    parts = (first, label, _end(gold[2], predicted[2], carry, config))
+    present = [part for part in parts if part is not None]
+    if not present:
+        return Judgement(1.0, accepted=True, strict=True, plain=True, kind=None)
+    similarity = sum(part.similarity for part in present) / len(present)
+    if all(part.accepted for part in present):
+        strict, plain = all(part.equal for part in present), all(part.plain for part in present)
+        return Judgement(similarity, True, strict, plain, None if strict else "name_variant")
+    kind, vetoed = _kind_of_rejection(parts, gold, predicted, config, carry)
+    return _rejected(similarity, kind, vetoed=vetoed) if kind else UNRELATED
+
+
+def _fails(part: _Part | None) -> bool:
+    """Neither accepted nor rejected by a guard alone."""
+    return part is not None and not part.accepted and part.veto is None
+
+
+def _kind_of_rejection(
+    parts: tuple[_Part | None, ...], gold: _Triple, predicted: _Triple, config: ScoringConfig, carry: Carry
+) -> tuple[str | None, bool]:
+    """Name the one thing that is wrong and whether only a guard rejects; None where too much differs."""
+    rejected = {place: part for place, part in enumerate(parts) if part is not None and not part.accepted}
+    failing, vetoes = list(rejected), [part.veto for part in rejected.values()]
+    guarded = [_MISMATCH[fired] for fired in vetoes if fired in _MISMATCH]
+    if guarded and None not in vetoes:
+        return guarded[0], True
+    if len(failing) == 1 and sum(part is not None for part in parts) > 1:
+        return _WRONG[failing[0]], False
+    if failing == [0, 2] and parts[1] is not None and _crosswise(gold, predicted, config, carry):
+        return "wrong_direction", False
+    return None, False
+
+
+def _crosswise(gold: _Triple, predicted: _Triple, config: ScoringConfig, carry: Carry) -> bool:
+    ends = _end(gold[0], predicted[2], carry, config), _end(gold[2], predicted[0], carry, config)
+    return all(part is not None and part.accepted for part in ends)
+
+
+def _judge_statements(gold: Fact, predicted: Fact, config: ScoringConfig) -> Judgement:
+    """Compare what two facts say as sentences, since one of them has no components."""
+    ours, theirs = _sentence(gold), _sentence(predicted)
+    if fold(ours) == fold(theirs):
+        strict = gold.is_triple == predicted.is_triple
+        return Judgement(1.0, True, strict, plain=True, kind=None if strict else "name_variant")
+    match = phrase_similarity(ours, theirs) if config.fuzzy and ours and theirs else _ABSENT
+    part = _part(match, config.statement_threshold)
+    if part.accepted:
+        return Judgement(match.similarity, accepted=True, strict=False, plain=True, kind="name_variant")
+    return _rejected(match.raw, _MISMATCH[part.veto], vetoed=True) if part.veto else UNRELATED
+
+
+def _sentence(fact: Fact) -> str:
+    return fact.statement or " ".join(filter(None, (fact.subject, fact.key[1], fact.object)))
+
+
+def _rejected(similarity: float, kind: str, *, vetoed: bool) -> Judgement:
+    return Judgement(similarity, accepted=False, strict=False, plain=False, kind=kind, vetoed=vetoed)
