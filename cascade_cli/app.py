@@ -10,11 +10,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
-from types import FrameType
-from typing import Annotated, Never
+from typing import TYPE_CHECKING, Annotated, Never
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -23,6 +21,10 @@ from cascade_cli import __version__
 from cascade_cli.console import Result, discard_stdout, error_envelope, json_document, sanitize_lines
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
 
 # The module and the function have the command's name; the sentence stands in the list of commands.
 COMMANDS = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cascade_cli.config.kinds import COLUMNS, FLAG, NAMES, PATH, RATE, SECONDS, TEXT, Kind, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 V = TypeVar("V")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cascade_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Format(StrEnum):

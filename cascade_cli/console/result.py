@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cascade_cli.console.text import shown
-from cascade_cli.errors import CascadeError
+
+if TYPE_CHECKING:
+    from cascade_cli.errors import CascadeError
 
 Record = Mapping[str, object]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from cascade_cli.console.output import Format, Output
 from cascade_cli.console.progress import Advance, progress_bar, progress_lines, silent
@@ -26,6 +25,9 @@ from cascade_cli.console.rendering import (
 from cascade_cli.console.result import Result, Table
 from cascade_cli.console.text import sanitize_lines
 from cascade_cli.errors import DependencyError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 # C0 and C1 controls (escape sequences start with one), marks that reorder or hide what follows, line separators
 # that not every program takes for one, lone surrogates, tag characters. The joiners U+200C and U+200D stay:
@@ -51,6 +52,11 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(shown(item) for item in value)
     return str(value)
+
+
+def moment(value: object) -> str:
+    """Return a moment to the second, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if isinstance(value, datetime) else shown(value)
 
 
 def _visible(match: re.Match[str]) -> str:

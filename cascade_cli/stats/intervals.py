@@ -6,13 +6,16 @@ Statistical Association 22 (1927); L. Kish, "Survey Sampling" (1965), chapters 5
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,0 +1,38 @@
+"""``cascade doctor``."""
+
+from collections import Counter
+from dataclasses import asdict
+
+import typer
+
+from cascade_cli.commands.declare import Session, command
+from cascade_cli.console import Column, Result, Table
+
+_COLUMNS = (
+    Column("verdict", ""),
+    Column("subject", "what"),
+    Column("detail", "found"),
+    Column("cure", "cure"),
+)
+
+
+@command
+def doctor(ctx: typer.Context) -> Result:
+    """Check dependencies, workspace, free disk and, where one is configured, the database.
+
+    Each is ok, warn or fail, with the cure. The exit status is 4 where a library, a disk or the database fails, 2
+    where the configuration does, and otherwise 0.
+
+    Example:
+      cascade doctor
+      DATABASE_URL=postgresql://reader@db/mail cascade doctor --json
+    """
+    from cascade_cli.diagnosis import diagnose, failure_of
+
+    session: Session = ctx.obj
+    findings = diagnose(session.settings())
+    records = [asdict(finding) for finding in findings]
+    counts = Counter(finding.verdict for finding in findings)
+    summary = f"{counts['ok']} ok, {counts['warn']} warn, {counts['fail']} fail"
+    data = {"checks": records, "counts": counts}
+    return Result(data, blocks=(Table(_COLUMNS, records), summary), failure=failure_of(findings))
