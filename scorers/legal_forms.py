@@ -87,6 +87,15 @@ _ALSO_WORDS = frozenset(
 )
 """Forms of cleanco's list that are a country, a connective or a word more often than a form; never taken off."""
 
+_CONTRASTS = frozenset(
+    frozenset(pair.split("/"))
+    for pair in (
+        "ag/gmbh ag/kg gmbh/kg sa/sarl sa/sas bv/nv spa/srl ltd/plc inc/llc kft/zrt kft/nyrt nyrt/zrt jsc/llc "
+        "oy/oyj aps/as llc/lp llp/ltd inc/lp"
+    ).split()
+)
+"""Forms of one jurisdiction that stand side by side there: the same words before both name two legal persons."""
+
 GLUED_FORMS = ("gmbh", "ag", "ltd", "inc", "llc")
 """Forms found written onto the name (``SiemensAG``); only looked for where the rest is long enough."""
 
@@ -129,6 +138,11 @@ def _at_start(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
         if words[:size] in _forms() and words[:size] not in {("co",), ("company",), ("limited",)}:
             return words[size:], words[:size]
     return None
+
+
+def contrasting_forms(a: str | None, b: str | None) -> bool:
+    """Whether two canonical forms tell two organisations of one jurisdiction apart; unknown ones never do."""
+    return frozenset((a, b)) in _CONTRASTS
 
 
 @cache

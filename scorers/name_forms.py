@@ -9,17 +9,21 @@ from typing import Literal
 
 from anyascii import anyascii
 
+from scorers.dates import MONTHS
 from scorers.emails import find_emails
 from scorers.given_names import is_given_name
 from scorers.guards import NO_MARKS, Marks, read_marks
 from scorers.legal_forms import GLUED_FORMS, strip_legal_form
-from scorers.quantities import ROMAN_NUMERALS, SURE_ROMAN_NUMERALS
+from scorers.quantities import (NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits)
 from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton
 
 Kind = Literal["person", "organisation", "other", "unknown"]
 
 MAX_ALIGNED_CHARS = 256
 """Names longer than this after folding are compared as one string, never word by word."""
+
+MAX_PERSON_WORDS = 5
+"""A longer name is not taken for a person's without being told."""
 
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(
@@ -43,8 +47,8 @@ _TITLES = frozenset(
 )
 _SUFFIXES = frozenset("jr sr junior senior phd md esq dds mba ifj id".split())
 PARTICLES = frozenset(
-    "al el ul ur bin ben ibn bint ould abu abou abd van von der den de del della di da dos das do du la le los zu zur "
-    "y e ten ter af av na bar mac mc st".split()
+    "al as el ul ur bin ben ibn bint ould abu abou abd van von der den de del della di da dos das do du la le los zu zur "
+    "ten ter af av na bar mac mc st".split()
 )
 """Small words inside names of people; they weigh little and are often left out."""
 
@@ -76,6 +80,8 @@ _ORGANISATION_WORDS = frozenset(
     "party union federation society school college hospital club team government office services".split()
 )
 _PERSON_DOTS = re.compile(r"(?<=\b[^\W\d_])\.|\.(?=\s|$)")
+_INITIAL = re.compile(r"[a-z]\.[ a-z-]")
+_INVERTED = re.compile(r"[^\W\d]+(?: [^\W\d]+)?, ?[^\W\d]+\.?(?: [^\W\d]+\.?){0,2}$")
 _LEET = str.maketrans("013457", "oleast")
 _LOGOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
@@ -90,6 +96,7 @@ class NameForm:
         words: its words in lower-case Latin letters, without titles, legal forms and e-mails.
         joined: the words without spaces.
         native: the words in their own script; empty where that is Latin.
+        acronym: the first letters of the words, stop words left out; empty below three letters.
         form: canonical legal form taken off; None without one.
         marks: numbers, dates, negation and e-mails.
         logographic: whether the script writes syllables or words with one sign.
@@ -100,6 +107,7 @@ class NameForm:
     words: tuple[str, ...]
     joined: str
     native: str
+    acronym: str
     form: str | None
     marks: Marks
     logographic: bool
@@ -128,7 +136,7 @@ def _prepare(text: str, kind: Kind) -> NameForm:
     if emails:
         folded = _without_address(folded, emails)
     if len(folded) > MAX_ALIGNED_CHARS:
-        return NameForm(folded, "other", (), folded, "", None, read_marks(text), logographic=False)
+        return NameForm(folded, "other", (), folded, "", "", None, read_marks(text), logographic=False)
     return _form(folded, kind, emails)
 
 
@@ -154,7 +162,24 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
     else:
         words = _other_words(words, kind)
     marks = _name_marks(words, kind, emails)
-    return NameForm(folded, kind, words, "".join(words), native, form, marks, bool(_LOGOGRAPHIC.search(native)))
+    content = words if marks is NO_MARKS else _content(words, marks)
+    acronym = "".join(word[0] for word in content if word not in STOP_WORDS)
+    return NameForm(
+        folded, kind, content, "".join(content), native, acronym if len(acronym) > 2 else "", form, marks,
+        bool(_LOGOGRAPHIC.search(native)),
+    )
+
+
+def _content(words: tuple[str, ...], marks: Marks) -> tuple[str, ...]:
+    """Leave out the words that the guards compare: numbers, units beside them, months of dates."""
+    dated = bool(marks.times.days)
+    return tuple(
+        word
+        for word in words
+        if not any(map(str.isdigit, word))
+        and not (dated and word in MONTHS)
+        and not (marks.numbers and word in UNIT_WORDS)
+    )
 
 
 def _native(folded: str) -> str:
@@ -184,13 +209,11 @@ def _unglue(words: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
 
 
 def _person_or_unknown(latin: str, words: tuple[str, ...]) -> Kind:
-    """Call a name a person's if it has a title or initials, or opens with a known given name."""
-    if not 1 < len(words) <= 5 or not latin.replace(" ", "").strip(".").isascii():
+    """Call a name a person's if it has a title or an initial, is inverted, or opens with a known given name."""
+    if not 1 < len(words) <= MAX_PERSON_WORDS or not all(map(str.isalpha, words)):
         return "unknown"
-    first = latin.partition(",")[2].split() or words
-    titled = words[0] in _TITLES
-    given = is_given_name(first[0].strip("."))
-    return "person" if titled or given else "unknown"
+    telling = words[0] in _TITLES or _INITIAL.match(latin) or _INVERTED.match(latin) or is_given_name(words[0])
+    return "person" if telling else "unknown"
 
 
 def _person_words(latin: str) -> tuple[str, ...]:
@@ -210,6 +233,8 @@ def _other_words(words: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
         words = words[1:]
     if not _ABBREVIATIONS.keys().isdisjoint(words):
         words = tuple(" ".join(_ABBREVIATIONS.get(word, word) for word in words).split())
+    if not NUMBER_WORDS.isdisjoint(words):
+        words = tuple(spoken_as_digits(" ".join(words)).split())
     if len(words) > 1 and words[-1] in ROMAN_NUMERALS:
         words = (*words[:-1], str(ROMAN_NUMERALS[words[-1]]))
     return words

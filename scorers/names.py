@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rapidfuzz.distance import OSA, Indel
 
-from scorers.given_names import is_given_name, same_given_name
-from scorers.guards import veto
+from scorers.guards import NO_MARKS, veto
+from scorers.legal_forms import contrasting_forms
+from scorers.name_alignment import CONFLICT, Likeness, WordRules, judge
 from scorers.name_forms import PARTICLES, STOP_WORDS, NameForm, prepare_name
 
 __all__ = ["ENTITY_THRESHOLD", "NameForm", "NameMatch", "compare_names", "name_similarity", "prepare_name"]
@@ -19,11 +19,22 @@ ENTITY_THRESHOLD = 0.7
 VETO_CAP = 0.5
 """The most a vetoed pair is given; well below the threshold."""
 
-WORD_THRESHOLD = 0.7
-"""Two words are spellings of one from this similarity on."""
+ACRONYM = 0.75
+"""Similarity of a name and its exact acronym: a match, of low confidence."""
 
-SMALL_WEIGHT = 0.2
-"""Weight of a particle or stop word beside 1 for a word."""
+JOINED = 0.97
+"""Factor for the same letters with other word breaks (``AlisherUsmanov``)."""
+
+MIN_JOINED_CHARS = 6
+MIN_JOINED_LIKENESS = 0.85
+"""Names are compared without word breaks from this many letters on, and then have to be this close."""
+
+CLEARLY_DIFFERENT = 0.4
+"""Names that share no word, with letters less alike than this, are not looked at more closely."""
+
+_PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=True, omits_middle=True)
+_UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
+_IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +56,6 @@ _SAME = NameMatch(1.0, None, 1.0)
 
 
 def name_similarity(a: str, b: str, entity_type: str | None = None) -> float:
-    """Return how alike two names are.
-
-    Args:
-        a: one name, any string.
-        b: the other; the order makes no difference.
-        entity_type: free text such as ``person`` or ``Company``; None lets the names themselves decide.
-
-    Returns:
-        A number in [0, 1]; 1.0 for the same name in other case, white space or Unicode form, and for two empty
-        names; at least ``ENTITY_THRESHOLD`` for a match.
-    """
     return compare_names(prepare_name(a, entity_type), prepare_name(b, entity_type)).similarity
 
 
@@ -65,70 +65,51 @@ def compare_names(a: NameForm, b: NameForm) -> NameMatch:
         return _SAME
     if a.marks.emails and b.marks.emails and a.marks.emails == b.marks.emails:
         return _SAME
-    if b.folded < a.folded:
+    if b.words < a.words:
         a, b = b, a
-    raw, first_name = _similarity(a, b)
-    found = veto(a.marks, b.marks, one_sided=True) or ("first_name" if first_name else None)
-    return NameMatch(min(raw, VETO_CAP) if found else raw, found, raw)
+    likeness = _likeness(a, b)
+    found = veto(a.marks, b.marks, one_sided=True) or ("first_name" if likeness.first_names_differ else None)
+    return NameMatch(likeness.score * CONFLICT if found else likeness.score, found, likeness.score)
 
 
-def _similarity(a: NameForm, b: NameForm) -> tuple[float, bool]:
-    """Return the raw similarity and whether two different given names meet."""
+def _likeness(a: NameForm, b: NameForm) -> Likeness:
     if not a.words or not b.words or (a.logographic and b.logographic):
-        return _whole(a, b), False
+        return Likeness(_without_words(a, b), first_names_differ=False)
     if a.joined == b.joined:
-        return (1.0 if a.words == b.words else 0.97), False
-    person = "organisation" not in (a.kind, b.kind) and "person" in (a.kind, b.kind)
-    return _aligned(a.words, b.words, person)
+        return Likeness(JOINED if a.words != b.words else _same_words(a, b), first_names_differ=False)
+    rules = _rules(a, b)
+    if not rules.personal and (a.joined == b.acronym or b.joined == a.acronym):
+        return Likeness(ACRONYM, first_names_differ=False)
+    letters: float = Indel.normalized_similarity(a.joined, b.joined)
+    if letters < CLEARLY_DIFFERENT and set(a.words).isdisjoint(b.words):
+        return Likeness(CONFLICT * letters, first_names_differ=False)
+    found = judge(a.words, b.words, rules)
+    if found.score < ENTITY_THRESHOLD and len(a.words) != len(b.words):
+        return Likeness(max(found.score, _word_breaks_apart(a, b)), found.first_names_differ)
+    return found
 
 
-def _whole(a: NameForm, b: NameForm) -> float:
-    return 0.6 * Indel.normalized_similarity(a.native or a.joined, b.native or b.joined)
+def _same_words(a: NameForm, b: NameForm) -> float:
+    return CONFLICT if contrasting_forms(a.form, b.form) else 1.0
 
 
-def _aligned(a: tuple[str, ...], b: tuple[str, ...], person: bool) -> tuple[float, bool]:
-    small = PARTICLES if person else STOP_WORDS
-    rest_a = list(a)
-    rest_b = []
-    matched = 0.0
-    solid = 0
-    for word in b:
-        if word in rest_a:
-            rest_a.remove(word)
-            if word in small:
-                matched += SMALL_WEIGHT
-            else:
-                matched += 1.0
-                solid += 1
-        else:
-            rest_b.append(word)
-    pairs = sorted(
-        ((-_word_similarity(x, y, person), i, j) for i, x in enumerate(rest_a) for j, y in enumerate(rest_b)),
-    )
-    used_a, used_b = set(), set()
-    for s, i, j in pairs:
-        if -s < WORD_THRESHOLD:
-            break
-        if i in used_a or j in used_b:
-            continue
-        used_a.add(i)
-        used_b.add(j)
-        matched += -s
-        solid += 1
-    left_a = sum(SMALL_WEIGHT if w in small else 1.0 for i, w in enumerate(rest_a) if i not in used_a)
-    left_b = sum(SMALL_WEIGHT if w in small else 1.0 for i, w in enumerate(rest_b) if i not in used_b)
-    total = matched + (left_a + left_b) / 2
-    dice = matched / total
-    if person and min(left_a, left_b) < 0.5 and solid >= 2:
-        dice = 1 - (1 - dice) * 0.5
-    fn = False
-    return dice, fn
+def _without_words(a: NameForm, b: NameForm) -> float:
+    if a.logographic and b.logographic:
+        return CONFLICT * Indel.normalized_similarity(a.native, b.native)
+    if a.words or b.words:
+        return CONFLICT*Indel.normalized_similarity(a.folded, b.folded)
+    return 1.0 if a.marks is not NO_MARKS and b.marks is not NO_MARKS else CONFLICT*Indel.normalized_similarity(a.folded, b.folded)
 
 
-@lru_cache(maxsize=65536)
-def _word_similarity(x: str, y: str, person: bool) -> float:
-    if len(x) == 1 or len(y) == 1:
-        return 0.8 if person and x[0] == y[0] else 0.0
-    if person and same_given_name(x, y):
-        return 0.9
-    return OSA.normalized_similarity(x, y)
+def _rules(a: NameForm, b: NameForm) -> WordRules:
+    kinds = {a.kind, b.kind}
+    if "organisation" in kinds or "other" in kinds:
+        return _IMPERSONAL
+    return _PERSONAL if "person" in kinds else _UNKNOWN
+
+
+def _word_breaks_apart(a: NameForm, b: NameForm) -> float:
+    """Return the likeness of the names without word breaks, 0 unless they are close."""
+    if min(len(a.joined), len(b.joined)) < MIN_JOINED_CHARS:
+        return 0.0
+    return JOINED * OSA.normalized_similarity(a.joined, b.joined, score_cutoff=MIN_JOINED_LIKENESS)

@@ -10,23 +10,15 @@ from itertools import islice
 MAX_NUMBERS = 64
 """Numbers read from one text: comparing two sets is quadratic in their size."""
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-)
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _SMALL = {
     **{word: value for value, word in enumerate(f"{_ONES} seventeen eighteen nineteen".split())},
     **{word: value for value, word in enumerate(_ORDINALS.split(), start=1)},
-    **{
-        word: value
-        for value, word in enumerate("zwei drei vier funf sechs sieben acht neun zehn".split(), start=2)
-    },
+    **{word: value for value, word in enumerate("zwei drei vier funf sechs sieben acht neun zehn".split(), start=2)},
     **{word: value for value, word in enumerate("deux trois quatre cinq".split(), start=2)},
-    **{
-        word: value
-        for value, word in enumerate("tres cuatro cinco seis siete ocho nueve diez".split(), start=3)
-    },
+    **{word: value for value, word in enumerate("tres cuatro cinco seis siete ocho nueve diez".split(), start=3)},
 }
 _LARGE = {word: value for value, word in enumerate(_TENS.split(), start=2)}
 _SCALES = {
@@ -81,16 +73,15 @@ _MEASURES = {
     }.items()
     for word in words.split()
 }  # fmt: skip
+UNIT_WORDS = frozenset({*_CURRENCIES, *_MEASURES, *_MULTIPLIERS})
+"""Words that belong to the number beside them."""
+
 _ORDINAL_ENDINGS = frozenset("st nd rd th er e eme te ter ste".split())
 _VERSION_WORDS = frozenset("v ver version release rev".split())
 
 _CORE = re.compile(r"\d+(?:[.,']\d+| \d{3}(?![\d.,]\d|\d))*")
-_BEFORE = re.compile(
-    r"(?:(?P<word>[^\W\d_]{1,8})(?P<gap>\.? )?|(?P<symbol>us\$|[$€£¥₹₽]) ?)?(?P<minus>(?<!\w)-)?$"
-)
-_AFTER = re.compile(
-    r"(?P<gap>[ -])?(?P<first>%|us\$|[$€£¥₹₽]|[^\W\d_]+)(?:\.? (?P<second>[$€£¥₹₽]|[^\W\d_]+))?"
-)
+_BEFORE = re.compile(r"(?:(?P<word>[^\W\d_]{1,8})(?P<gap>\.? )?|(?P<symbol>us\$|[$€£¥₹₽]) ?)?(?P<minus>(?<!\w)-)?$")
+_AFTER = re.compile(r"(?P<gap>[ -])?(?P<first>%|us\$|[$€£¥₹₽]|[^\W\d_]+)(?:\.? (?P<second>[$€£¥₹₽]|[^\W\d_]+))?")
 _WINDOW = 24
 """Characters looked at on either side of a number for its unit."""
 
@@ -122,12 +113,15 @@ def compatible_quantities(a: Quantity, b: Quantity) -> bool:
 
 def read_quantities(text: str) -> frozenset[Quantity]:
     """Read the first ``MAX_NUMBERS`` numbers of a folded, unaccented text without dates, in linear time."""
-    digits = _with_final_roman(_SPOKEN.sub(_spoken_value, text))
+    digits = _with_final_roman(spoken_as_digits(text))
     return frozenset(
-        quantity
-        for match in islice(_CORE.finditer(digits), MAX_NUMBERS)
-        for quantity in _around(digits, match)
+        quantity for match in islice(_CORE.finditer(digits), MAX_NUMBERS) for quantity in _around(digits, match)
     )
+
+
+def spoken_as_digits(text: str) -> str:
+    """Write the number words of a folded text as digits: ``forty-four`` as ``44``, ``second`` as ``2``."""
+    return _SPOKEN.sub(_spoken_value, text)
 
 
 def _with_final_roman(text: str) -> str:
@@ -140,9 +134,7 @@ def _spoken_value(match: re.Match[str]) -> str:
     for word in match[0].replace("-", " ").split():
         if word in _SCALES:
             scale = _SCALES[word]
-            total, below = (
-                (total, below * scale) if scale == _SCALES["hundred"] else (total + below * scale, 0)
-            )
+            total, below = (total, below * scale) if scale == _SCALES["hundred"] else (total + below * scale, 0)
         else:
             below += _SMALL.get(word, 10 * _LARGE.get(word, 0))
     return str(total + below)
@@ -172,9 +164,7 @@ def _prefix(before: re.Match[str] | None) -> tuple[str, bool]:
     if before is None:
         return "", False
     word = before["word"]
-    return (word or before["symbol"] or "").strip(), bool(
-        word and before["gap"] is None and not before["minus"]
-    )
+    return (word or before["symbol"] or "").strip(), bool(word and before["gap"] is None and not before["minus"])
 
 
 def _suffix(after: re.Match[str] | None, *, money: bool) -> tuple[str | None, int]:
