@@ -18,7 +18,7 @@ NICKNAME = 0.95
 """Similarity of a given name and its nickname."""
 
 CONFLICT = 0.69
-"""Factor where each side has a word that the other lacks: no match, however many other words agree."""
+"""Factor where each side has a word that the other lacks: never a match, however many other words agree."""
 
 OTHER_ORDER = 0.9
 """Factor for equal words in another order: mostly one name, sometimes given and family name swapped."""
@@ -29,11 +29,14 @@ SMALL_WEIGHT = 0.2
 OMITTED_NAME = 0.25
 """Weight of a word that only one side has, where leaving it out is usual: middle names, patronymics."""
 
-OMITTED_WORD = 0.9
-"""The same elsewhere: ``Deutsche Bank Trust`` is not ``Deutsche Bank``."""
+OMITTED_WORD = 0.5
+"""The same where the word tells one from another: ``Deutsche Bank Trust``, ``Deutsche Bank``."""
 
 UNSURE = 0.65
-"""The most a name gets whose given or family name alone is known: ``Anna`` is not ``Anna Kovács`` with certainty."""
+"""The most a pair gets where a telling word is missing: ``Anna`` is not ``Anna Kovács`` with certainty."""
+
+WORST_SHARE = 0.75
+"""Share of the least alike words in the likeness of names that conflict; the other words count for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +115,23 @@ def align(left: tuple[str, ...], right: tuple[str, ...], rules: WordRules) -> Al
 def judge(left: tuple[str, ...], right: tuple[str, ...], rules: WordRules) -> Likeness:
     """Align the words of two names and say how alike the names are."""
     alignment = align(left, right, rules)
-    pairs = alignment.pairs
-    paired = sum(pair.weight for pair in pairs)
-    score = sum(pair.similarity * pair.weight for pair in pairs) / (paired + _omitted(left, right, alignment, rules))
-    if any(pair.similarity < WORD_THRESHOLD for pair in pairs):
-        score *= CONFLICT
-    elif rules.personal and not _is_sure(left, right, alignment):
-        score = min(score, UNSURE)
-    if any(after.right < before.right for before, after in pairwise(pairs)):
+    score = _score(left, right, alignment, rules)
+    if any(after.right < before.right for before, after in pairwise(alignment.pairs)):
         score *= OTHER_ORDER
     return Likeness(score, rules.personal and _first_names_differ(left, right, alignment))
+
+
+def _score(left: tuple[str, ...], right: tuple[str, ...], alignment: Alignment, rules: WordRules) -> float:
+    pairs = alignment.pairs
+    usual, telling = _omitted(left, right, alignment, rules)
+    whole = sum(pair.weight for pair in pairs) + OMITTED_NAME * usual + OMITTED_WORD * telling
+    score = sum(pair.similarity * pair.weight for pair in pairs) / whole
+    worst = min((pair.similarity for pair in pairs), default=0.0)
+    if worst < WORD_THRESHOLD:
+        return CONFLICT * (WORST_SHARE * worst + (1 - WORST_SHARE) * score)
+    if telling >= 1 or (rules.personal and not _is_sure(left, right, alignment)):
+        return min(score, UNSURE)
+    return score
 
 
 def _equal_words(
@@ -152,14 +162,20 @@ def _similarity(a: str, b: str, rules: WordRules) -> float:
     return word_similarity(a, b)
 
 
-def _omitted(left: tuple[str, ...], right: tuple[str, ...], alignment: Alignment, rules: WordRules) -> float:
-    """Return the weight of the words that one side leaves out."""
-    lefts, rights = [p.left for p in alignment.pairs], [p.right for p in alignment.pairs]
-    return sum(
-        _weight(words[place], rules) * (OMITTED_NAME if _may_omit(place, partners, rules) else OMITTED_WORD)
-        for words, alone, partners in ((left, alignment.left_alone, lefts), (right, alignment.right_alone, rights))
-        for place in alone
-    )
+def _omitted(
+    left: tuple[str, ...], right: tuple[str, ...], alignment: Alignment, rules: WordRules
+) -> tuple[float, float]:
+    """Return the weight of the words that one side leaves out: where that is usual, and where it tells."""
+    usual = telling = 0.0
+    lefts, rights = [pair.left for pair in alignment.pairs], [pair.right for pair in alignment.pairs]
+    for words, alone, partners in ((left, alignment.left_alone, lefts), (right, alignment.right_alone, rights)):
+        for place in alone:
+            weight = _weight(words[place], rules)
+            if _may_omit(place, partners, rules):
+                usual += weight
+            else:
+                telling += weight
+    return usual, telling
 
 
 def _may_omit(place: int, partners: list[int], rules: WordRules) -> bool:

@@ -235,9 +235,20 @@ def _other_words(words: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
         words = tuple(" ".join(_ABBREVIATIONS.get(word, word) for word in words).split())
     if not NUMBER_WORDS.isdisjoint(words):
         words = tuple(spoken_as_digits(" ".join(words)).split())
-    if len(words) > 1 and words[-1] in ROMAN_NUMERALS:
-        words = (*words[:-1], str(ROMAN_NUMERALS[words[-1]]))
+    if not ROMAN_NUMERALS.keys().isdisjoint(words[1:]):
+        words = _roman_as_digits(words)
     return words
+
+
+def _roman_as_digits(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Write Roman numerals as digits; ``v`` and other doubtful ones only at the end, none at the start."""
+    last = len(words) - 1
+    return tuple(
+        str(ROMAN_NUMERALS[word])
+        if word in ROMAN_NUMERALS and place and (place == last or word in SURE_ROMAN_NUMERALS)
+        else word
+        for place, word in enumerate(words)
+    )
 
 
 def _name_marks(words: tuple[str, ...], kind: Kind, emails: frozenset[str]) -> Marks:

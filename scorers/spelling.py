@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 SAME_SOUND = 0.95
 """Similarity of two words that differ only as transliterations do."""
 
-MIN_SOUNDING = 0.4
+MIN_SOUNDING = 0.3
 """Below this likeness of letters the sound is not looked at."""
 
 _SOUNDS = tuple(
@@ -49,10 +49,10 @@ def word_similarity(a: str, b: str) -> float:
     """Return how alike two words in lower-case Latin letters are, in [0, 1]; symmetric.
 
     One minus the share of letters to be changed, inserted, dropped or swapped with their neighbour (optimal string
-    alignment), over the spelling or over the sound, whichever is closer.
+    alignment), averaged over spelling and sound, so that a transliteration is nearer than a different word.
     """
     letters: float = OSA.normalized_similarity(a, b)
     if letters == 1.0 or letters < MIN_SOUNDING:
         return letters
     sound: float = OSA.normalized_similarity(sound_key(a), sound_key(b))
-    return max(letters, SAME_SOUND * sound)
+    return SAME_SOUND if sound == 1.0 else (letters + sound) / 2
