@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Verdict = Literal["ok", "warn", "fail"]
 _DISTRIBUTION = "cascade-cli"
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:\[[^\]]*\])?(?P<bounds>[^;]*)")
+_NAME = re.compile(r"[\w.-]+")
+# Modules that are not called as their distribution is.
+_MODULES = {"scikit-learn": "sklearn"}
 # A workspace of a million traces with long mails is about this large.
 _SCARCE_BYTES = 2 * 1024**3
 
@@ -71,22 +73,15 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _library(requirement: str) -> Finding:
-    parts = _REQUIREMENT.match(requirement)
-    name = parts["name"] if parts else requirement
+    found = _NAME.match(requirement)
+    name = found[0] if found else requirement
     try:
         version = metadata.version(name)
-        for module in _modules_of(name):
-            import_module(module)
+        import_module(_MODULES.get(name, name))
     except (metadata.PackageNotFoundError, ImportError) as error:
         cure = f"pip install '{requirement}'"
         return Finding(name, "fail", f"cannot be imported: {type(error).__name__}", cure, dependency=True)
     return Finding(name, "ok", version)
-
-
-def _modules_of(name: str) -> list[str]:
-    listed = metadata.files(name) or []
-    tops = {path.parts[0] for path in listed if path.name == "__init__.py" and len(path.parts) == 2}  # noqa: PLR2004 - folder/file
-    return sorted(top for top in tops if top.isidentifier() and not top.startswith("_"))
 
 
 def _workspace(settings: Settings) -> Iterator[Finding]:

@@ -194,7 +194,16 @@ def _from_open_section(key: str, raw: object, file: Path, origin: str) -> Resolv
         known |= scoring_fields().keys()
     if section != OPEN_SECTION or name not in known:
         raise _unknown(f"key {name} in [{section}]", name, known, file)
-    return Resolved(key, raw, origin)
+    return Resolved(key, _with_floats(raw), origin)
+
+
+def _with_floats(raw: object) -> object:
+    # Decimals are for rates that must be exact; scorers count in floats.
+    if isinstance(raw, Decimal):
+        return float(raw)
+    if isinstance(raw, list):
+        return [_with_floats(item) for item in raw]
+    return {key: _with_floats(item) for key, item in raw.items()} if isinstance(raw, dict) else raw
 
 
 def _unknown(what: str, name: str, known: Iterable[str], file: Path) -> UsageError:

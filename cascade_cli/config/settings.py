@@ -37,7 +37,8 @@ class Setting(Generic[V]):
 
 
 def _optional(kind: Kind[V]) -> Kind[V | None]:
-    return Kind(kind.name, kind.read, kind.from_text)
+    """Read the empty text, TOML's nearest to nothing, as None."""
+    return Kind(kind.name, lambda raw: None if raw == "" else kind.read(raw), kind.from_text)
 
 
 _OPTIONAL_TEXT = _optional(TEXT)
@@ -148,6 +149,8 @@ SETTINGS: tuple[Setting[object], ...] = tuple(
 )
 # Keys of this section that are not declared above are fields of scorers.ScoringConfig, and checked by it.
 OPEN_SECTION = "score"
+# High-value categories are the policy's too, and said once for both; the exact rule is a preset.
+_SCORING_FIELDS_ELSEWHERE = frozenset({"high_value_categories", "official_exact"})
 
 
 def scoring_fields() -> dict[str, object]:
@@ -155,4 +158,5 @@ def scoring_fields() -> dict[str, object]:
     from scorers import ScoringConfig
 
     defaults = ScoringConfig()
-    return {field.name: getattr(defaults, field.name) for field in fields(ScoringConfig)}
+    names = {field.name for field in fields(ScoringConfig)} - _SCORING_FIELDS_ELSEWHERE
+    return {name: getattr(defaults, name) for name in sorted(names)}

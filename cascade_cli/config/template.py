@@ -12,6 +12,7 @@ from pathlib import Path
 from cascade_cli.config.kinds import COLUMNS
 from cascade_cli.config.settings import OPEN_SECTION, SETTINGS, Setting, scoring_fields
 
+_LINE_LENGTH = 100
 _OPENING = """\
 # Settings of cascade. Every line that starts with "# " and a name shows a default: take the "# " away to change it.
 # A flag on the command line wins over the environment, the environment over this file, this file over the
@@ -45,19 +46,23 @@ def _entry(setting: Setting[object]) -> Iterator[str]:
     elif setting.secret:
         yield f'# {name}_file = "path/of/a/file/that/holds/it"'
     else:
-        yield f"# {name} = {toml_value(setting.default)}"
+        yield from _assignment(name, setting.default)
 
 
 def _scoring_entries() -> list[str]:
     plain = {name: value for name, value in scoring_fields().items() if not isinstance(value, Mapping)}
-    return [
-        *_comment("How events are scored, as the README of scorers explains:"),
-        *(f"# {name} = {toml_value(value)}" for name, value in plain.items()),
-    ]
+    entries = [line for name, value in plain.items() for line in _assignment(name, value)]
+    return [*_comment("How events are scored, as the README of scorers explains:"), *entries]
+
+
+def _assignment(name: str, value: object) -> list[str]:
+    if isinstance(value, frozenset) and len(toml_value(value)) > _LINE_LENGTH:
+        return [f"# {name} = [", *(f"#   {toml_value(item)}," for item in sorted(value)), "# ]"]
+    return [f"# {name} = {toml_value(value)}"]
 
 
 def _comment(sentence: str) -> list[str]:
-    return [f"## {line}" for line in textwrap.wrap(sentence, 100)]
+    return [f"## {line}" for line in textwrap.wrap(sentence, _LINE_LENGTH)]
 
 
 def toml_value(value: object) -> str:

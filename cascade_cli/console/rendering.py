@@ -115,9 +115,8 @@ def rich_table(table: Table) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(sanitize(table.title)) if table.title else None, box=box.SIMPLE_HEAD)
+    drawn = RichTable(title=Text(sanitize(table.title)) if table.title else None, box=box.SIMPLE_HEAD, show_edge=False)
     drawn.title_justify = "left"
-    drawn.pad_edge = False
     for column in table.columns:
         drawn.add_column(Text(column.title), justify=column.align, overflow="fold")
     for record in table.records:
@@ -135,7 +134,7 @@ def _plain_table(table: Table) -> str:
 
     buffer = io.StringIO()
     Console(file=buffer, width=_UNBOUNDED_COLUMNS, color_system=None, force_terminal=False).print(rich_table(table))
-    return "\n".join(line.rstrip() for line in buffer.getvalue().strip("\n").split("\n")) + "\n"
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
 def _markdown_table(table: Table) -> Iterator[str]:
@@ -170,7 +169,9 @@ def _csv_cell(value: object) -> object:
         return "" if value is None else str(value).lower()
     if isinstance(value, int | float):
         return value
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_json_value)
+    if isinstance(value, list | tuple):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_json_value)
+    return _csv_cell(_json_value(value))
 
 
 def _flattened(record: Record, prefix: str = "") -> Iterator[tuple[str, object]]:
