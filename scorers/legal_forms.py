@@ -96,6 +96,9 @@ _CONTRASTS = frozenset(
 )
 """Forms of one jurisdiction that stand side by side there: the same words before both name two legal persons."""
 
+_NEVER_FIRST = frozenset({("co",), ("company",), ("limited",), ("corporation",)})
+"""Forms that open a name only as an ordinary word."""
+
 GLUED_FORMS = ("gmbh", "ag", "ltd", "inc", "llc")
 """Forms found written onto the name (``SiemensAG``); only looked for where the rest is long enough."""
 
@@ -113,31 +116,47 @@ class Stripped:
     form: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """Every form as the words of its skeleton, with its canonical short form, and indexes to pass over most names."""
+
+    short: dict[tuple[str, ...], str]
+    first_words: frozenset[str]
+    last_words: frozenset[str]
+    longest: int
+
+
 def strip_legal_form(words: tuple[str, ...]) -> Stripped:
     """Take legal forms off both ends of a name, as long as a word remains.
 
     Args:
         words: the words of the name's skeleton.
     """
-    form: str | None = None
-    while found := _at_end(words) or _at_start(words):
-        kept, term = found
-        words, form = kept, form or _forms()[term]
-    return Stripped(words, form)
+    forms = _forms()
+    found: str | None = None
+    while len(words) > 1:
+        size = _size_at_end(words, forms)
+        term, rest = (words[-size:], words[:-size]) if size else ((), words)
+        if not size and (size := _size_at_start(words, forms)):
+            term, rest = words[:size], words[size:]
+        if not size:
+            break
+        words, found = rest, found or forms.short[term]
+    return Stripped(words, found)
 
 
-def _at_end(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    for size in range(min(_longest(), len(words) - 1), 0, -1):
-        if words[-size:] in _forms():
-            return words[:-size], words[-size:]
-    return None
+def _size_at_end(words: tuple[str, ...], forms: _Forms) -> int:
+    if words[-1] not in forms.last_words:
+        return 0
+    sizes = range(min(forms.longest, len(words) - 1), 0, -1)
+    return next((size for size in sizes if words[-size:] in forms.short), 0)
 
 
-def _at_start(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    for size in range(min(_longest(), len(words) - 1), 0, -1):
-        if words[:size] in _forms() and words[:size] not in {("co",), ("company",), ("limited",)}:
-            return words[size:], words[:size]
-    return None
+def _size_at_start(words: tuple[str, ...], forms: _Forms) -> int:
+    if words[0] not in forms.first_words:
+        return 0
+    sizes = range(min(forms.longest, len(words) - 1), 0, -1)
+    return next((size for size in sizes if words[:size] in forms.short), 0)
 
 
 def contrasting_forms(a: str | None, b: str | None) -> bool:
@@ -146,17 +165,16 @@ def contrasting_forms(a: str | None, b: str | None) -> bool:
 
 
 @cache
-def _forms() -> dict[tuple[str, ...], str]:
-    """Return every form as the words of its skeleton, with its canonical short form."""
+def _forms() -> _Forms:
     from cleanco.termdata import terms_by_country, terms_by_type  # noqa: PLC0415 - 9 ms, only when names are compared
 
-    terms = {term for table in (terms_by_type, terms_by_country) for some in table.values() for term in some}
-    forms = {skeleton(term.replace("&", " and ")): "" for term in terms}
-    forms = {form: _SAME_FORM.get(form, form) for form in forms if form not in _ALSO_WORDS}
-    forms |= _LONG_FORMS
-    return {tuple(form.split()): short for form, short in sorted(forms.items()) if form}
-
-
-@cache
-def _longest() -> int:
-    return max(map(len, _forms()))
+    listed = {term for table in (terms_by_type, terms_by_country) for some in table.values() for term in some}
+    terms = {skeleton(term.replace("&", " and ")) for term in listed} - _ALSO_WORDS - {""}
+    short = {term: _SAME_FORM.get(term, term) for term in sorted(terms)} | _LONG_FORMS
+    by_words = {tuple(term.split()): form for term, form in short.items()}
+    return _Forms(
+        by_words,
+        frozenset(words[0] for words in by_words if words not in _NEVER_FIRST),
+        frozenset(words[-1] for words in by_words),
+        max(map(len, by_words)),
+    )

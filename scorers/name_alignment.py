@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from scorers.given_names import is_given_name, same_given_name
 from scorers.spelling import sound_key, word_similarity
@@ -56,8 +57,7 @@ class WordRules:
     omits_middle: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """Two words aligned: their places, their similarity and their common weight."""
 
     left: int
@@ -66,8 +66,7 @@ class Pair:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """The words of two names, aligned.
 
     Attributes:
@@ -81,8 +80,7 @@ class Alignment:
     right_alone: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Likeness:
+class Likeness(NamedTuple):
     """What an alignment says of two names.
 
     Attributes:
@@ -97,9 +95,7 @@ class Likeness:
 def align(left: tuple[str, ...], right: tuple[str, ...], rules: WordRules) -> Alignment:
     """Pair equal words first, then the most similar ones; small words only where they agree."""
     pairs, alone_left, alone_right = _equal_words(left, right, rules)
-    candidates = sorted(
-        (-_similarity(left[i], right[j], rules), i, j) for i in alone_left for j in alone_right
-    )
+    candidates = sorted((-_similarity(left[i], right[j], rules), i, j) for i in alone_left for j in alone_right)
     for negative, i, j in candidates:
         if i not in alone_left or j not in alone_right:
             continue
@@ -203,6 +199,11 @@ def _first_names_differ(left: tuple[str, ...], right: tuple[str, ...], alignment
         if pair.similarity != INITIAL and is_given_name(a) and is_given_name(b) and sound_key(a) != sound_key(b):
             return True
         others_agree = all(p.similarity >= WORD_THRESHOLD for p in alignment.pairs if p is not pair)
-        if pair.left == pair.right == 0 and pair.similarity < WORD_THRESHOLD and others_agree and len(alignment.pairs) > 1:
+        if (
+            pair.left == pair.right == 0
+            and pair.similarity < WORD_THRESHOLD
+            and others_agree
+            and len(alignment.pairs) > 1
+        ):
             return True
     return False

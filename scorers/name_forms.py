@@ -14,7 +14,7 @@ from scorers.emails import find_emails
 from scorers.given_names import is_given_name
 from scorers.guards import NO_MARKS, Marks, read_marks
 from scorers.legal_forms import GLUED_FORMS, strip_legal_form
-from scorers.quantities import (NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits)
+from scorers.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
 from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton
 
 Kind = Literal["person", "organisation", "other", "unknown"]
@@ -37,7 +37,11 @@ _KINDS: dict[str, Kind] = {
         "publicbody".split(),
         "organisation",
     ),
-    **dict.fromkeys(["", "entity", "thing", "unknown", "misc", "none", "name", "other"], "unknown"),
+    **dict.fromkeys(
+        "vessel ship boat aircraft vehicle film movie book work song product project event place location city country "
+        "topic concept date time amount document file deal opportunity system software technology".split(),
+        "other",
+    ),
 }
 
 _TITLES = frozenset(
@@ -126,18 +130,16 @@ def prepare_name(text: str, entity_type: str | None = None) -> NameForm:
 
 @lru_cache(maxsize=1024)
 def kind_of(entity_type: str | None) -> Kind:
-    """Map a free-text entity type to the kind of rules its names follow; what is not on the lists is ``other``."""
-    return _KINDS.get(skeleton(entity_type or "").replace(" ", ""), "other")
+    """Map a free-text entity type to the kind of rules its names follow; ``unknown`` unless listed."""
+    return _KINDS.get(skeleton(entity_type or "").replace(" ", ""), "unknown")
 
 
 def _prepare(text: str, kind: Kind) -> NameForm:
     folded = fold(text)
-    emails = find_emails(folded) if "@" in folded else frozenset()
-    if emails:
-        folded = _without_address(folded, emails)
     if len(folded) > MAX_ALIGNED_CHARS:
-        return NameForm(folded, "other", (), folded, "", "", None, read_marks(text), logographic=False)
-    return _form(folded, kind, emails)
+        return NameForm(folded, "other", (), "", "", "", None, read_marks(text), logographic=False)
+    emails = find_emails(folded) if "@" in folded else frozenset()
+    return _form(_without_address(folded, emails) if emails else folded, kind, emails)
 
 
 def _without_address(folded: str, emails: frozenset[str]) -> str:
@@ -165,7 +167,14 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
     content = words if marks is NO_MARKS else _content(words, marks)
     acronym = "".join(word[0] for word in content if word not in STOP_WORDS)
     return NameForm(
-        folded, kind, content, "".join(content), native, acronym if len(acronym) > 2 else "", form, marks,
+        folded,
+        kind,
+        content,
+        "".join(content),
+        native,
+        acronym if len(acronym) > 2 else "",
+        form,
+        marks,
         bool(_LOGOGRAPHIC.search(native)),
     )
 

@@ -9,15 +9,12 @@ from rapidfuzz.distance import OSA, Indel
 from scorers.guards import NO_MARKS, veto
 from scorers.legal_forms import contrasting_forms
 from scorers.name_alignment import CONFLICT, Likeness, WordRules, judge
-from scorers.name_forms import PARTICLES, STOP_WORDS, NameForm, prepare_name
+from scorers.name_forms import MAX_ALIGNED_CHARS, PARTICLES, STOP_WORDS, NameForm, prepare_name
 
 __all__ = ["ENTITY_THRESHOLD", "NameForm", "NameMatch", "compare_names", "name_similarity", "prepare_name"]
 
 ENTITY_THRESHOLD = 0.7
-"""Two names are a match from this similarity on."""
-
-VETO_CAP = 0.5
-"""The most a vetoed pair is given; well below the threshold."""
+"""Two names are a match from this similarity on. What a guard vetoes gets at most ``CONFLICT``, just below."""
 
 ACRONYM = 0.75
 """Similarity of a name and its exact acronym: a match, of low confidence."""
@@ -29,8 +26,15 @@ MIN_JOINED_CHARS = 6
 MIN_JOINED_LIKENESS = 0.85
 """Names are compared without word breaks from this many letters on, and then have to be this close."""
 
-CLEARLY_DIFFERENT = 0.4
+CLEARLY_DIFFERENT = 0.45
 """Names that share no word, with letters less alike than this, are not looked at more closely."""
+
+MAX_ACRONYM_CHARS = 4
+"""Names of organisations and things with no more letters than this are the same or different, never variants."""
+
+MAX_LONG_CHARS = 1_024
+MIN_LONG_LIKENESS = 0.9
+"""Names too long to be aligned are compared over this many characters, and then have to be this close."""
 
 _PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=True, omits_middle=True)
 _UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
@@ -43,7 +47,8 @@ class NameMatch:
 
     Attributes:
         similarity: in [0, 1], after guards; a match from ``ENTITY_THRESHOLD`` on.
-        veto: ``number``, ``date``, ``negation``, ``email`` or ``first_name``; None where no guard spoke.
+        veto: ``number``, ``date``, ``negation``, ``email``, ``first_name`` or ``legal_form``; None where no guard
+            spoke.
         raw: the similarity before guards.
     """
 
@@ -56,6 +61,17 @@ _SAME = NameMatch(1.0, None, 1.0)
 
 
 def name_similarity(a: str, b: str, entity_type: str | None = None) -> float:
+    """Return how alike two names are.
+
+    Args:
+        a: one name, any string.
+        b: the other; the order makes no difference.
+        entity_type: free text such as ``person`` or ``Company``; None lets the names themselves decide.
+
+    Returns:
+        A number in [0, 1]; 1.0 for the same name in other case, white space or Unicode form, and for two empty
+        names; at least ``ENTITY_THRESHOLD`` for a match.
+    """
     return compare_names(prepare_name(a, entity_type), prepare_name(b, entity_type)).similarity
 
 
@@ -68,7 +84,11 @@ def compare_names(a: NameForm, b: NameForm) -> NameMatch:
     if b.words < a.words:
         a, b = b, a
     likeness = _likeness(a, b)
-    found = veto(a.marks, b.marks, one_sided=True) or ("first_name" if likeness.first_names_differ else None)
+    found = veto(a.marks, b.marks, one_sided=True)
+    if found is None and likeness.first_names_differ:
+        found = "first_name"
+    elif found is None and contrasting_forms(a.form, b.form):
+        found = "legal_form"
     return NameMatch(likeness.score * CONFLICT if found else likeness.score, found, likeness.score)
 
 
@@ -76,12 +96,12 @@ def _likeness(a: NameForm, b: NameForm) -> Likeness:
     if not a.words or not b.words or (a.logographic and b.logographic):
         return Likeness(_without_words(a, b), first_names_differ=False)
     if a.joined == b.joined:
-        return Likeness(JOINED if a.words != b.words else _same_words(a, b), first_names_differ=False)
+        return Likeness(1.0 if a.words == b.words else JOINED, first_names_differ=False)
     rules = _rules(a, b)
     if not rules.personal and (a.joined == b.acronym or b.joined == a.acronym):
         return Likeness(ACRONYM, first_names_differ=False)
     letters: float = Indel.normalized_similarity(a.joined, b.joined)
-    if letters < CLEARLY_DIFFERENT and set(a.words).isdisjoint(b.words):
+    if _clearly_different(a, b, letters, rules):
         return Likeness(CONFLICT * letters, first_names_differ=False)
     found = judge(a.words, b.words, rules)
     if found.score < ENTITY_THRESHOLD and len(a.words) != len(b.words):
@@ -89,16 +109,25 @@ def _likeness(a: NameForm, b: NameForm) -> Likeness:
     return found
 
 
-def _same_words(a: NameForm, b: NameForm) -> float:
-    return CONFLICT if contrasting_forms(a.form, b.form) else 1.0
+def _clearly_different(a: NameForm, b: NameForm, letters: float, rules: WordRules) -> bool:
+    if not rules.personal and len(a.joined) <= MAX_ACRONYM_CHARS and len(b.joined) <= MAX_ACRONYM_CHARS:
+        return True
+    return letters < CLEARLY_DIFFERENT and set(a.words).isdisjoint(b.words)
 
 
 def _without_words(a: NameForm, b: NameForm) -> float:
+    """Compare what is a number or date alone, written in syllables, without letters, or too long to be aligned."""
     if a.logographic and b.logographic:
         return CONFLICT * Indel.normalized_similarity(a.native, b.native)
-    if a.words or b.words:
-        return CONFLICT*Indel.normalized_similarity(a.folded, b.folded)
-    return 1.0 if a.marks is not NO_MARKS and b.marks is not NO_MARKS else CONFLICT*Indel.normalized_similarity(a.folded, b.folded)
+    if _only_marks(a) and _only_marks(b):
+        return 1.0
+    likeness: float = Indel.normalized_similarity(a.folded[:MAX_LONG_CHARS], b.folded[:MAX_LONG_CHARS])
+    long = MAX_ALIGNED_CHARS < min(len(a.folded), len(b.folded)) <= MAX_LONG_CHARS
+    return likeness if long and likeness >= MIN_LONG_LIKENESS else CONFLICT * likeness
+
+
+def _only_marks(form: NameForm) -> bool:
+    return not form.words and form.marks is not NO_MARKS and len(form.folded) <= MAX_ALIGNED_CHARS
 
 
 def _rules(a: NameForm, b: NameForm) -> WordRules:

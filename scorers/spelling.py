@@ -13,35 +13,31 @@ SAME_SOUND = 0.95
 MIN_SOUNDING = 0.3
 """Below this likeness of letters the sound is not looked at."""
 
-_SOUNDS = tuple(
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        (r"tsch|tch|ch|cz", "c"),
-        (r"sch|sh|sz|zh", "s"),
-        (r"^x", "s"),
-        (r"x", "ks"),
-        (r"ph", "f"),
-        (r"kh|gh(?=[aeiouy])", "k"),
-        (r"([dt])h", r"\1"),
-        (r"c(?=[eiy])", "s"),
-        (r"ck|q|c(?!$)|c$", "k"),
-        (r"w", "v"),
-        (r"z", "s"),
-        (r"ou|oo|o", "u"),
-        (r"(?<=[aeiou])h(?![aeiou])", ""),
-        (r"[eijy]+", "i"),
-        (r"(.)\1+", r"\1"),
-    )
-)
-"""Spellings that stand for one sound between the romanisations of different languages, applied in this order."""
+_SOUNDS = (
+    ("q", "k"), ("ck", "k"), ("tsch", "q"), ("sch", "s"), ("tch", "q"), ("ch", "q"), ("cz", "q"),
+    ("sh", "s"), ("sz", "s"), ("zh", "s"), ("ph", "f"), ("kh", "k"), ("gh", "g"), ("th", "t"), ("dh", "d"),
+    ("ce", "se"), ("ci", "si"), ("cy", "si"), ("c", "k"), ("x", "ks"), ("w", "v"), ("z", "s"), ("ou", "u"), ("o", "u"),
+)  # fmt: skip
+"""Spellings that stand for one sound between the romanisations of different languages, applied in this order.
+
+``q`` comes to stand for the sound of ``ch``.
+"""
+
+_SILENT_H = re.compile(r"(?<=[aeiou])h(?![aeiou])")
+_FRONT_VOWELS = re.compile(r"[eijy]+")
+_REPEATED = re.compile(r"(.)\1+")
 
 
 @lru_cache(maxsize=65_536)
 def sound_key(word: str) -> str:
-    """Return a coarse key of how a word in Latin letters sounds: ``sergei``, ``sergey``; ``gaddafi``, ``gadafi``."""
-    for pattern, sound in _SOUNDS:
-        word = pattern.sub(sound, word)
-    return word
+    """Return a coarse key of how a word in Latin letters sounds: ``sergei``, ``sergey``; ``moammar``, ``muammar``."""
+    if word.startswith("x"):
+        word = "s" + word[1:]
+    for spelling, sound in _SOUNDS:
+        word = word.replace(spelling, sound)
+    if "h" in word:
+        word = _SILENT_H.sub("", word)
+    return _REPEATED.sub(r"\1", _FRONT_VOWELS.sub("i", word))
 
 
 @lru_cache(maxsize=65_536)
