@@ -35,7 +35,7 @@ _EXACT: dict[str, type] = {
 COLUMNS: Mapping[str, type] = _VERDICT | _SECTION_COLUMNS | {f"kind_{kind}": int for kind in KINDS} | _EXACT
 """Name and type of every column of a score row; all but ``scorable`` are null where the pair is unscorable."""
 
-_UNSCORABLE: ScoreRow = (False, *(None for _ in range(len(COLUMNS) - 1)))
+UNSCORABLE: ScoreRow = (False, *(None for _ in range(len(COLUMNS) - 1)))
 _CHUNK = 200
 
 
@@ -92,11 +92,11 @@ def score_row(
 ) -> ScoreRow:
     """Score one pair into one row."""
     if gold is None:
-        return _UNSCORABLE
+        return UNSCORABLE
     try:
         score = score_extraction(gold, predicted, config, known_emails=known)
     except MalformedExtraction:
-        return _UNSCORABLE
+        return UNSCORABLE
     return flatten(score, gold, predicted if score.valid else None, config)
 
 

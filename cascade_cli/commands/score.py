@@ -1,0 +1,61 @@
+"""``cascade score``."""
+
+from typing import Annotated
+
+import typer
+
+from cascade_cli.commands.declare import Session, command
+from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
+from cascade_cli.console import Result
+
+
+@command
+def score(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Recorded pairs; - for standard input. Default: workspace.")
+    ] = None,
+    by_prompt_hash: Annotated[bool, typer.Option("--by-prompt-hash", help="Group by the teacher's prompt.")] = False,
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="Group by a column; repeats.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Workspace: 7d, 12h, a date.")] = None,
+    worst: Annotated[int, typer.Option("--worst", min=0, metavar="N", help="List the N that agree least.")] = 0,
+    explain: Annotated[
+        list[str] | None, typer.Option("--explain", metavar="EVENT", help="Show the diff of an event; repeats.")
+    ] = None,
+    explain_all: Annotated[bool, typer.Option("--explain-all", help="Every diff, as JSON Lines.")] = False,
+    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
+    cluster_by: Annotated[
+        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
+    ] = None,
+    fail_under: Annotated[
+        float | None, typer.Option("--fail-under", min=0, max=1, metavar="RATE", help="Gate on agreement: exit 3.")
+    ] = None,
+    each_hash: Annotated[bool, typer.Option("--each-hash", help="Every prompt hash must pass the gate.")] = False,
+    on_rate: Annotated[bool, typer.Option("--on-rate", help="Judge the rate, not its lower bound.")] = False,
+    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer scored pairs: exit 5.")] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer pairs are no failure.")] = False,
+    max_error_rate: Annotated[
+        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
+    ] = 0.05,
+    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+) -> Result:
+    """Measure how far the student agrees with the teacher, item by item.
+
+    Reads recorded pairs from a file (Parquet or JSON Lines, also compressed), or from the workspace.
+
+    Example:
+      cascade score pairs.jsonl.gz --by-prompt-hash
+      cascade score pairs.jsonl.gz --explain evt-17
+      cascade score --by-prompt-hash --fail-under 0.85 --each-hash
+    """
+    from cascade_cli.scoring import Conditions, Inquiry, run_score
+
+    session: Session = ctx.obj
+    settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
+    columns = [*(["system_prompt_hash"] if by_prompt_hash or each_hash else []), *(by or [])]
+    conditions = Conditions(settings[SCORE_MIN_N], allow_empty, max_error_rate, fail_under, each_hash, on_rate)
+    inquiry = Inquiry(
+        source, tuple(columns), since, preset, worst, tuple(explain or ()), explain_all, strict, processes, conditions
+    )
+    return run_score(inquiry, settings, session.console)

@@ -1,0 +1,231 @@
+"""A stream of rows -> one frame with a line of figures for each recorded pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import polars as pl
+
+from cascade_cli.records import BadRow, Row
+from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
+from cascade_cli.scoring.judging import answered, read_pair
+from scorers import MalformedExtraction, ScoringConfig
+from scorers.many import COLUMNS, UNSCORABLE, ScoreRow, flatten
+from scorers.parallel import map_chunks
+from scorers.score import score_extraction
+from scorers.tally import tally
+
+CHUNK_PAIRS = 500
+PAIR_KEY = ("trace_id", "student_model", "prompt_shape", "sample_index")
+EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
+FLAGS = ("missing_output", "invalid_json", "empty", "repairable")
+
+_KEY_SCHEMA: dict[str, type[pl.DataType]] = {
+    "trace_id": pl.String,
+    "student_model": pl.String,
+    "prompt_shape": pl.String,
+    "sample_index": pl.Int32,
+    "event_id": pl.String,
+    "system_prompt_hash": pl.String,
+    "cluster": pl.String,
+}
+_TYPES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int32, float: pl.Float64}
+FIGURES: dict[str, type[pl.DataType]] = {
+    **dict.fromkeys(FLAGS, pl.Boolean),
+    **{name: _TYPES[kind] for name, kind in COLUMNS.items()},
+}
+_LEFT_OPEN: ScoreRow = (None,) * len(FIGURES)
+_TALLY_SCHEMA = {"pair": pl.Int64, "value": pl.String, "tp": pl.Int32, "fp": pl.Int32, "fn": pl.Int32}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to work out for each pair.
+
+    Attributes:
+        config: the metric.
+        by: columns of pairs to keep, or one column of items to count by.
+        cluster_by: the column whose equal values are not independent; None for the usual attributes.
+    """
+
+    config: ScoringConfig
+    by: tuple[str, ...] = ()
+    cluster_by: str | None = None
+
+    @property
+    def item_column(self) -> str | None:
+        """The property of items to count by, where one was asked for."""
+        return next((column for column in self.by if is_item_column(column)), None)
+
+    @property
+    def pair_columns(self) -> tuple[str, ...]:
+        """The columns of pairs to keep."""
+        return tuple(column for column in self.by if not is_item_column(column) and column != "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The figures of some pairs, and their counts by a property of items where asked for."""
+
+    figures: pl.DataFrame
+    tally: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Everything that was worked out.
+
+    Attributes:
+        figures: one line a pair: keys, cluster, grouping columns, flags and figures; the last of equal keys.
+        tally: counts by a property of items, ``pair`` being a line of ``figures``; empty unless asked for.
+        not_asked: traces whose student was not asked.
+        bad_rows: rows that could not be read.
+        first_bad: the first few of them.
+        repeated: pairs that a later one of the same key replaced.
+        cached: pairs whose figures were known already.
+    """
+
+    figures: pl.DataFrame
+    tally: pl.DataFrame
+    not_asked: int
+    bad_rows: int
+    first_bad: tuple[BadRow, ...]
+    repeated: int
+    cached: int = 0
+
+
+_BAD_ROWS_SHOWN = 5
+Task = tuple[Row, bool]
+"""A row, and whether its figures are known already."""
+
+
+class Intake:
+    """Passes on the rows that can be scored, whether their figures are known already, and counts the others."""
+
+    def __init__(
+        self,
+        rows: Iterable[Row | BadRow],
+        advance: Callable[[int], None] = lambda _items: None,
+        known_keys: Container[int] = frozenset(),
+    ) -> None:
+        """Take rows.
+
+        Args:
+            rows: of any length.
+            advance: told of every row that was taken.
+            known_keys: hashes of the keys of pairs whose figures are known.
+        """
+        self.not_asked = 0
+        self.bad_rows = 0
+        self.first_bad: list[BadRow] = []
+        self._rows = rows
+        self._advance = advance
+        self._known_keys = known_keys
+
+    def __iter__(self) -> Iterator[Task]:
+        for row in self._rows:
+            self._advance(1)
+            if isinstance(row, BadRow):
+                self.bad_rows += 1
+                if len(self.first_bad) < _BAD_ROWS_SHOWN:
+                    self.first_bad.append(row)
+            elif row.answer is None:
+                self.not_asked += 1
+            else:
+                yield row, hash(pair_key(row)) in self._known_keys
+
+
+def pair_key(row: Row) -> tuple[str, str, str, int]:
+    """What names the figures of a pair."""
+    answer = answered(row)
+    return row.trace.trace_id, answer.student_model, answer.prompt_shape, answer.sample_index
+
+
+def score_stream(intake: Intake, request: Request, *, processes: int = 1) -> Scored:
+    """Score every recorded pair of a stream; of pairs with the same key the last stands.
+
+    Memory grows with the figures, some 300 bytes a pair, never with the texts.
+    """
+    return assemble(list(score_chunks(intake, request, processes=processes)), intake, request)
+
+
+def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterator[Chunk]:
+    """Score a stream piece by piece, in order."""
+    return map_chunks(partial(score_chunk, request=request), intake, chunk_size=CHUNK_PAIRS, processes=processes)
+
+
+def assemble(chunks: list[Chunk], intake: Intake, request: Request) -> Scored:
+    """Put the chunks together and let the last of equal keys stand."""
+    figures = _stacked([chunk.figures for chunk in chunks], frame_schema(request))
+    counts = _stacked(_renumbered(chunks), _TALLY_SCHEMA)
+    numbered = figures.with_row_index("pair")
+    kept = numbered.unique(EVENT_KEY, keep="last", maintain_order=True) if len(numbered) else numbered
+    if len(kept) < len(numbered):
+        counts = counts.join(kept.select(pl.col("pair").cast(pl.Int64)), on="pair", how="semi")
+    return Scored(
+        kept,
+        counts,
+        intake.not_asked,
+        intake.bad_rows,
+        tuple(intake.first_bad),
+        repeated=len(numbered) - len(kept),
+    )
+
+
+def frame_schema(request: Request) -> dict[str, type[pl.DataType]]:
+    """Names and types of the columns of the figures."""
+    return {**_KEY_SCHEMA, **{f"by_{column}": pl.String for column in request.pair_columns}, **FIGURES}
+
+
+def score_chunk(tasks: list[Task], request: Request) -> Chunk:
+    """Score some pairs; runs in a process of its own where there are several."""
+    lines: list[tuple[object, ...]] = []
+    counts: list[tuple[object, ...]] = []
+    for number, (row, known) in enumerate(tasks):
+        figures, tallied = _score_pair(row, request) if not known else (_LEFT_OPEN, {})
+        lines.append((*_keys(row, request), *figures))
+        counts += [(number, value, *each) for value, each in tallied.items()]
+    return Chunk(
+        pl.DataFrame(lines, schema=frame_schema(request), orient="row"),
+        pl.DataFrame(counts, schema=_TALLY_SCHEMA, orient="row"),
+    )
+
+
+def _keys(row: Row, request: Request) -> tuple[object, ...]:
+    return (
+        *pair_key(row),
+        row.trace.event_id,
+        row.trace.system_prompt_hash,
+        cluster_of(row, request.cluster_by),
+        *(pair_value(row, column) for column in request.pair_columns),
+    )
+
+
+def _score_pair(row: Row, request: Request) -> tuple[ScoreRow, dict[str, tuple[int, int, int]]]:
+    reading = read_pair(row.trace, answered(row))
+    flags = (reading.missing_output, reading.invalid_json, reading.empty, reading.repairable)
+    if reading.gold is None:
+        return (*flags, *UNSCORABLE), {}
+    try:
+        score = score_extraction(reading.gold, reading.predicted, request.config, known_emails=reading.known_emails)
+    except MalformedExtraction:
+        return (*flags, *UNSCORABLE), {}
+    figures = flatten(score, reading.gold, reading.predicted, request.config)
+    if request.item_column is None:
+        return (*flags, *figures), {}
+    return (*flags, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+
+
+def _renumbered(chunks: list[Chunk]) -> list[pl.DataFrame]:
+    """The tallies with pairs numbered through, chunk after chunk."""
+    frames, before = [], 0
+    for chunk in chunks:
+        frames.append(chunk.tally.with_columns(pl.col("pair") + before))
+        before += len(chunk.figures)
+    return frames
+
+
+def _stacked(frames: list[pl.DataFrame], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)

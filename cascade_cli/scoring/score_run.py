@@ -1,0 +1,160 @@
+"""``cascade score`` from end to end: find the pairs, score them, sum up, judge, hand back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import polars as pl
+
+from cascade_cli.config import (
+    POLICY_HIGH_VALUE_CATEGORIES,
+    SCORE_CLUSTER_BY,
+    WORKSPACE_PATH,
+    Settings,
+)
+from cascade_cli.console import Console, Format, Result, Table
+from cascade_cli.errors import NothingEvaluated
+from cascade_cli.moments import read_since
+from cascade_cli.recording import recorded_run
+from cascade_cli.records import BadRow, Row
+from cascade_cli.scoring.cached import score_workspace
+from cascade_cli.scoring.columns import resolve_columns
+from cascade_cli.scoring.configuring import scoring_config
+from cascade_cli.scoring.explaining import explain_rows
+from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream
+from cascade_cli.scoring.gates import Conditions, judge
+from cascade_cli.scoring.summary import summarize
+from cascade_cli.scoring.tables import explanation_blocks, explanation_table, score_blocks, worst_table
+from cascade_cli.sources import read_rows
+from cascade_cli.workspace import PairFilter, stream_pairs
+from scorers import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What was asked of ``cascade score``.
+
+    Attributes:
+        source: a file or ``-``; None for the workspace.
+        by: columns to group by.
+        since: only traces created since then (workspace); as typed.
+        preset: name of the metric's preset.
+        worst: how many of the least agreeing pairs to list.
+        explain: events whose diff is wanted instead of figures.
+        explain_all: every diff is wanted.
+        strict: the first unreadable line is fatal.
+        processes: how many to use.
+        conditions: what must hold.
+    """
+
+    source: str | None = None
+    by: tuple[str, ...] = ()
+    since: str | None = None
+    preset: str = "default"
+    worst: int = 0
+    explain: tuple[str, ...] = ()
+    explain_all: bool = False
+    strict: bool = False
+    processes: int = 1
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
+    """Score, or explain, what was asked for.
+
+    Raises:
+        CascadeError: nothing could be read, or a flag makes no sense.
+    """
+    request = Request(
+        scoring_config(inquiry.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES]),
+        resolve_columns(inquiry.by),
+        settings[SCORE_CLUSTER_BY],
+    )
+    if inquiry.explain or inquiry.explain_all:
+        return _explained(inquiry, settings, request, console)
+    if inquiry.source is not None:
+        scored, run_id = _score_file(inquiry, request, console), None
+    else:
+        scored, run_id = _score_workspace(inquiry, settings, request, console)
+    return _result(scored, request, inquiry, run_id)
+
+
+def _score_file(inquiry: Inquiry, request: Request, console: Console) -> Scored:
+    rows = read_rows(inquiry.source or "-", strict=inquiry.strict)
+    with console.progress("scoring") as advance:
+        return score_stream(Intake(rows, advance), request, processes=inquiry.processes)
+
+
+def _score_workspace(inquiry: Inquiry, settings: Settings, request: Request, console: Console) -> tuple[Scored, str]:
+    path = settings[WORKSPACE_PATH]
+    with recorded_run(path, "score", settings) as run, console.progress("scoring") as advance:
+        scored = score_workspace(path, _filter(inquiry), request, processes=inquiry.processes, advance=advance)
+        run.counts |= {"pairs": len(scored.figures), "cached": scored.cached, "not_asked": scored.not_asked}
+    return scored, run.run_id
+
+
+def _filter(inquiry: Inquiry, event_id: str | None = None) -> PairFilter:
+    since = read_since(inquiry.since, datetime.now(UTC)) if inquiry.since else None
+    return PairFilter(since=since, event_id=event_id)
+
+
+def _result(scored: Scored, request: Request, inquiry: Inquiry, run_id: str | None) -> Result:
+    data = summarize(scored, request)
+    gate, failure = judge(data, inquiry.conditions)
+    blocks: tuple[Table | str, ...] = score_blocks(data)
+    if inquiry.worst:
+        data["worst"] = _worst(scored.figures, inquiry.worst)
+        blocks = (*blocks, worst_table(data["worst"]))
+    return Result(data, blocks, warnings=_warnings(scored), run_id=run_id, gate=gate, failure=failure)
+
+
+def _worst(figures: pl.DataFrame, wanted: int) -> list[dict[str, object]]:
+    """The pairs that agree least, with their kinds of difference."""
+    lowest = figures.filter(pl.col("scorable")).sort("agreement", "event_id").head(wanted)
+    return [
+        {
+            "event_id": line["event_id"],
+            "system_prompt_hash": line["system_prompt_hash"],
+            "agreement": line["agreement"],
+            "agrees": line["agrees"],
+            "kinds": {kind: line[f"kind_{kind}"] for kind in KINDS if line[f"kind_{kind}"]},
+        }
+        for line in lowest.iter_rows(named=True)
+    ]
+
+
+def _warnings(scored: Scored) -> tuple[str, ...]:
+    told = [f"{bad.where}: {bad.cause}" for bad in scored.first_bad]
+    if scored.bad_rows > len(told):
+        told.append(f"{scored.bad_rows - len(told):,} more rows could not be read.")
+    if scored.repeated:
+        told.append(f"{scored.repeated:,} pairs were repeated; of each the last counts.")
+    return tuple(told)
+
+
+def _explained(inquiry: Inquiry, settings: Settings, request: Request, console: Console) -> Result:
+    wanted = None if inquiry.explain_all else frozenset(inquiry.explain)
+    explanations = explain_rows(_rows_to_explain(inquiry, settings), request.config, wanted)
+    if inquiry.explain_all and console.output.format is not Format.JSON:
+        return Result(None, (explanation_table(explanations),))  # streamed, whatever their number
+    found = list(explanations)
+    if inquiry.explain_all:
+        return Result({"explanations": found})
+    missing = set(inquiry.explain) - {str(each["event_id"]) for each in found}
+    if missing:
+        names = ", ".join(sorted(missing)[:5])
+        raise NothingEvaluated(
+            f"No recorded pair of event {names}.", hint="An event needs a trace and a student answer to be explained."
+        )
+    blocks = [block for each in found for block in explanation_blocks(each)]
+    return Result({"explanations": found}, tuple(blocks))
+
+
+def _rows_to_explain(inquiry: Inquiry, settings: Settings) -> Iterator[Row | BadRow]:
+    if inquiry.source is not None:
+        return read_rows(inquiry.source, strict=inquiry.strict)
+    path = settings[WORKSPACE_PATH]
+    wanted: Iterable[str | None] = inquiry.explain or (None,)
+    return (row for event_id in wanted for row in stream_pairs(path, _filter(inquiry, event_id)))
