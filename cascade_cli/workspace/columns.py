@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from cascade_cli.records import Event, Row, StudentAnswer, Trace
+from cascade_cli.storable import storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Columns = dict[str, list[object]]
 AnswerKey = tuple[str, str, str, int]
-
-
-def storable(text: str | None) -> str | None:
-    """A text that UTF-8 can hold: surrogate pairs are joined, lone ones become U+FFFD."""
-    if text is None or text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 @overload
@@ -152,6 +142,6 @@ def _answer_key(answer: StudentAnswer) -> AnswerKey:
     return (answer.event_id, answer.student_model, answer.prompt_shape, answer.sample_index)
 
 
-def _json_text(attributes: Mapping[str, object]) -> str | None:
+def _json_text(attributes: Mapping[str, object]) -> str:
     # Envelopes from Parquet may hold dates and decimals, which JSON has no word for.
     return storable(json.dumps(dict(attributes), ensure_ascii=False, default=str))

@@ -1,0 +1,72 @@
+"""Looking before reading: are the tables there, are they ours to read, are the columns called so?"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, TraceColumns, closest
+
+if TYPE_CHECKING:
+    from cascade_cli.postgres.connection import Connection
+
+QUERIES: Final = read_named_sql(files("cascade_cli.postgres") / "queries.sql")
+
+
+def check_mapped_tables(connection: Connection, mapping: ColumnMapping) -> None:
+    """See that both mapped tables can be read.
+
+    Raises:
+        UsageError: a table or column does not exist; says what is called nearly so, and which setting to write.
+        DependencyError: the table may not be read.
+    """
+    _check(connection, mapping, mapping.traces, "postgres.traces")
+    _check(connection, mapping, mapping.events, "postgres.events")
+
+
+def is_readable(connection: Connection, mapping: ColumnMapping, table: str) -> bool | None:
+    """Whether a table may be read; None where there is none."""
+    state = connection.execute(QUERIES["table_state"], {"table": _quoted(connection, mapping, table)}).fetchone()
+    present, readable = state or (False, False)
+    return readable if present else None
+
+
+def _check(connection: Connection, mapping: ColumnMapping, columns: TraceColumns | EventColumns, setting: str) -> None:
+    readable = is_readable(connection, mapping, columns.table)
+    if readable is None:
+        near = closest(columns.table, _tables(connection, mapping.schema))
+        raise UsageError(
+            f'There is no table "{columns.table}" in schema "{mapping.schema}"{near}',
+            hint=f'Write its name as [{setting}] table = "…", or its schema as postgres.schema.',
+        )
+    if not readable:
+        raise DependencyError(
+            f'Table "{mapping.schema}"."{columns.table}" may not be read by this user.',
+            hint=f'Ask for: GRANT SELECT ON "{mapping.schema}"."{columns.table}" TO …',
+        )
+    _check_columns(connection, mapping, columns, setting)
+
+
+def _check_columns(
+    connection: Connection, mapping: ColumnMapping, columns: TraceColumns | EventColumns, setting: str
+) -> None:
+    table = _quoted(connection, mapping, columns.table)
+    known = [name for (name,) in connection.execute(QUERIES["columns_of_table"], {"table": table})]
+    for ours in (column.name for column in fields(columns) if column.name != "table"):
+        theirs = getattr(columns, ours)
+        if theirs and theirs not in known:
+            raise UsageError(
+                f'Table "{columns.table}" has no column "{theirs}"{closest(theirs, known)}',
+                hint=f'Write [{setting}] {ours} = "…", one of: {", ".join(known)}; "" where there is none.',
+            )
+
+
+def _tables(connection: Connection, schema: str) -> list[str]:
+    return [name for (name,) in connection.execute(QUERIES["tables_of_schema"], {"schema": schema})]
+
+
+def _quoted(connection: Connection, mapping: ColumnMapping, table: str) -> str:
+    return mapping.table(table).as_string(connection)

@@ -1,0 +1,37 @@
+"""One real PostgreSQL for the session, one empty database per test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from cascade_cli.postgres import apply_migrations, embedded_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The connection string of a server that ends with the session."""
+    with embedded_postgres() as server:
+        yield server.dsn
+
+
+@pytest.fixture
+def empty_database(postgres_server: str) -> Iterator[str]:
+    """The connection string of a database of this test alone, without any table."""
+    name = sql.Identifier(f"test_{uuid.uuid4().hex}")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield make_conninfo(postgres_server, dbname=name._obj[0])
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def database(empty_database: str) -> str:
+    """A database with the team's tables and ours, all empty."""
+    apply_migrations(empty_database, with_team_tables=True)
+    return empty_database
