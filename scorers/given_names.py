@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
+from scorers.spelling import sound_key
+
+MIN_GENDERED_CHARS = 4
+"""Shorter words are not looked at for a gender ending."""
+
 
 def is_given_name(word: str) -> bool:
     """Whether the list of given names and nicknames has the word (lower case, without accents)."""
@@ -16,6 +21,25 @@ def same_given_name(a: str, b: str) -> bool:
     if b in _nicknames().get(a, ()) or a in _nicknames().get(b, ()):
         return True
     return not _full_names().get(a, frozenset()).isdisjoint(_full_names().get(b, frozenset()))
+
+
+@lru_cache(maxsize=16_384)
+def different_given_names(a: str, b: str) -> bool:
+    """Whether both are known and neither sound alike nor belong together, or differ by gender (``Mario``, ``Maria``)."""
+    if differ_in_gender(a, b):
+        return True
+    known = is_given_name(a) and is_given_name(b)
+    return known and not same_given_name(a, b) and sound_key(a) != sound_key(b)
+
+
+def differ_in_gender(a: str, b: str) -> bool:
+    """Whether only the ending tells the names of a man and a woman apart: -o and -a, or -a and none."""
+    shorter, longer = sorted((a, b), key=len)
+    if len(shorter) < MIN_GENDERED_CHARS:
+        return False
+    if len(shorter) == len(longer):
+        return a[:-1] == b[:-1] and {a[-1], b[-1]} == {"a", "o"}
+    return longer == shorter + "a"
 
 
 @cache

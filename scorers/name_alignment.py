@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from scorers.given_names import is_given_name, same_given_name
+from scorers.given_names import different_given_names, same_given_name
 from scorers.spelling import sound_key, word_similarity
 
 WORD_THRESHOLD = 0.7
@@ -191,19 +191,20 @@ def _is_sure(left: tuple[str, ...], right: tuple[str, ...], alignment: Alignment
 
 
 def _first_names_differ(left: tuple[str, ...], right: tuple[str, ...], alignment: Alignment) -> bool:
-    """Whether a pair before the family name is two given names, or the only pair that does not agree."""
-    for pair in alignment.pairs:
+    """Whether two aligned words that are not the family names are two different given names."""
+    pairs = alignment.pairs
+    for pair in pairs:
+        at_end = pair.left == len(left) - 1 > 0 and pair.right == len(right) - 1 > 0
         a, b = left[pair.left], right[pair.right]
-        if pair.similarity >= NICKNAME or (pair.left == len(left) - 1 and pair.right == len(right) - 1):
+        if at_end or pair.similarity >= NICKNAME or (pair.similarity and min(len(a), len(b)) == 1):
             continue
-        if pair.similarity != INITIAL and is_given_name(a) and is_given_name(b) and sound_key(a) != sound_key(b):
-            return True
-        others_agree = all(p.similarity >= WORD_THRESHOLD for p in alignment.pairs if p is not pair)
-        if (
-            pair.left == pair.right == 0
-            and pair.similarity < WORD_THRESHOLD
-            and others_agree
-            and len(alignment.pairs) > 1
-        ):
+        if different_given_names(a, b) or (pair.left == pair.right == 0 and _only_opening(pair, a, b, pairs)):
             return True
     return False
+
+
+def _only_opening(pair: Pair, a: str, b: str, pairs: tuple[Pair, ...]) -> bool:
+    """Whether the opening words are all that differs, and too much: slips seldom hit a word's first sound."""
+    if len(pairs) == 1 or any(other.similarity < WORD_THRESHOLD for other in pairs if other is not pair):
+        return False
+    return pair.similarity < WORD_THRESHOLD or sound_key(a)[:1] != sound_key(b)[:1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -163,7 +163,7 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
         words, form = _person_words(latin), None
     else:
         words = _other_words(words, kind)
-    marks = _name_marks(words, kind, emails)
+    marks = _name_marks(folded, words, kind, emails)
     content = words if marks is NO_MARKS else _content(words, marks)
     acronym = "".join(word[0] for word in content if word not in STOP_WORDS)
     return NameForm(
@@ -260,15 +260,17 @@ def _roman_as_digits(words: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _name_marks(words: tuple[str, ...], kind: Kind, emails: frozenset[str]) -> Marks:
+def _name_marks(folded: str, words: tuple[str, ...], kind: Kind, emails: frozenset[str]) -> Marks:
+    """Read the marks of a name; a person's words are names, so only digits and a generation (``III``) count there."""
     if kind == "person":
-        generation = words[-1] in SURE_ROMAN_NUMERALS if words else False
-        marks = read_marks(" ".join(words)) if generation or any(map(str.isdigit, words)) else NO_MARKS
+        has_number = any(map(str.isdigit, words)) or (bool(words) and words[-1] in SURE_ROMAN_NUMERALS)
+        marks = read_marks(" ".join(words)) if has_number else NO_MARKS
+    elif ROMAN_NUMERALS.keys().isdisjoint(folded.split()):
+        marks = read_marks(folded)
     else:
+        # Only with the legal form gone is it plain which numeral stands at the end.
         marks = read_marks(" ".join(words))
-    if not emails:
-        return marks
-    return Marks(marks.numbers, marks.times, marks.negated, emails)
+    return replace(marks, emails=emails) if emails else marks
 
 
 _prepare_cached = lru_cache(maxsize=CACHE_ENTRIES)(_prepare)
