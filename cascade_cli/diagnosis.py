@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Literal
 
-from cascade_cli.config import WORKSPACE_PATH, Settings
+from cascade_cli.config import POSTGRES_EVENTS, POSTGRES_SCHEMA, POSTGRES_TRACES, POSTGRES_URL, WORKSPACE_PATH
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from cascade_cli.config import Settings
+    from cascade_cli.postgres.inspection import TableState
 
 Verdict = Literal["ok", "warn", "fail"]
 _DISTRIBUTION = "cascade-cli"
@@ -45,7 +48,7 @@ class Finding:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything that the commands depend on; a check that fails does not keep the others from running."""
-    return [*_libraries(), *_guarded("workspace", _workspace, settings)]
+    return [*_libraries(), *_guarded("workspace", _workspace, settings), *_guarded("PostgreSQL", _postgres, settings)]
 
 
 def failure_of(findings: list[Finding]) -> CascadeError | None:
@@ -67,9 +70,14 @@ def _guarded(subject: str, check: Callable[[Settings], Iterator[Finding]], setti
 
 
 def _libraries() -> Iterator[Finding]:
-    for requirement in metadata.requires(_DISTRIBUTION) or []:
-        if "extra ==" not in requirement:
-            yield _library(requirement)
+    try:
+        requirements = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            "libraries", "warn", "cascade runs without being installed", "pip install it to have them checked."
+        )
+        return
+    yield from (_library(requirement) for requirement in requirements if "extra ==" not in requirement)
 
 
 def _library(requirement: str) -> Finding:
@@ -105,3 +113,32 @@ def _free_space(path: Path) -> Finding:
     if free < _SCARCE_BYTES:
         return Finding("disk", "warn", detail, "Make room, or put the workspace elsewhere with --workspace.")
     return Finding("disk", "ok", detail)
+
+
+def _postgres(settings: Settings) -> Iterator[Finding]:
+    url = settings[POSTGRES_URL]
+    if url is None:
+        return
+    from cascade_cli.postgres import ColumnMapping
+    from cascade_cli.postgres.inspection import inspect_server
+
+    mapping = ColumnMapping.of(settings[POSTGRES_SCHEMA], settings[POSTGRES_TRACES], settings[POSTGRES_EVENTS])
+    server = inspect_server(url, mapping)
+    yield Finding("PostgreSQL", "ok", f"version {server.version}, as {server.user}")
+    yield from map(_required_table, server.required)
+    yield from map(_optional_table, server.optional)
+
+
+def _required_table(table: TableState) -> Finding:
+    if not table.rows:
+        return Finding(f"table {table.name}", "warn", "has no rows", "Nothing can be pulled from it yet.")
+    return Finding(f"table {table.name}", "ok", f"{table.counted} rows, readable")
+
+
+def _optional_table(table: TableState) -> Finding:
+    if table.rows is not None:
+        return Finding(f"table {table.name}", "ok", f"{table.counted} rows, readable")
+    if table.present:
+        cure = f"Ask for GRANT SELECT ON {table.name} to pull it too."
+        return Finding(f"table {table.name}", "warn", "may not be read", cure)
+    return Finding(f"table {table.name}", "ok", "not there; only a live worker writes it")
