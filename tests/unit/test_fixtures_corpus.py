@@ -198,6 +198,60 @@ def test_only_name_variants_are_harmless_and_each_kind_occurs(cases: list[Case])
     assert min(kinds.values()) >= 10
 
 
+CHANGED = {
+    ("entities", "wrong_type"): {"type"},
+    ("entities", "wrong_email"): {"email"},
+    ("entities", "hallucinated_email"): {"email"},
+    ("entities", "number_mismatch"): {"name"},
+    ("facts", "wrong_object"): {"statement", "object"},
+    ("facts", "number_mismatch"): {"statement", "object"},
+    ("facts", "date_mismatch"): {"statement", "object"},
+    ("facts", "wrong_subject"): {"statement", "subject"},
+    ("facts", "wrong_predicate"): {"statement", "predicate"},
+    ("facts", "negation_mismatch"): {"statement", "predicate"},
+    ("relationships", "wrong_direction"): {"source", "target"},
+    ("relationships", "wrong_predicate"): {"type"},
+    ("relationships", "wrong_subject"): {"source"},
+    ("relationships", "wrong_object"): {"target"},
+}
+"""The fields in which gold and predicted item differ, and no other, by section and kind."""
+
+
+def test_each_kind_changes_the_fields_that_it_names_and_no_other(cases: list[Case]) -> None:
+    errors = [error for _, line, *_ in cases for error in line["errors"] if error["gold"] and error["predicted"]]
+    for error in errors:
+        gold, predicted = json.loads(canonical(error["gold"])), json.loads(canonical(error["predicted"]))
+        changed = {name for name in gold | predicted if gold.get(name) != predicted.get(name)}
+        if error["kind"] == "wrong_category":
+            assert "category" in changed
+        elif not error["harmless"]:
+            assert changed == CHANGED[error["section"], error["kind"]], error
+
+
+def test_a_wrong_direction_is_the_same_relationship_with_its_ends_swapped(cases: list[Case]) -> None:
+    errors = [error for _, line, *_ in cases for error in line["errors"] if error["kind"] == "wrong_direction"]
+    for error in errors:
+        gold, predicted = json.loads(canonical(error["gold"])), json.loads(canonical(error["predicted"]))
+        assert (gold["source"], gold["target"]) == (predicted["target"], predicted["source"])
+
+
+def test_a_wrong_number_or_date_is_more_than_punctuation_and_a_wrong_email_is_another_persons(
+    cases: list[Case],
+) -> None:
+    for pair, line, *_ in cases:
+        for error in line["errors"]:
+            if error["kind"] in {"number_mismatch", "date_mismatch"}:
+                field = "name" if error["section"] == "entities" else "object"
+                assert words(error["gold"][field]) != words(error["predicted"][field])
+            if error["kind"] == "wrong_email":
+                assert error["predicted"]["email"] in emails(pair["event"])
+
+
+def words(text: str) -> list[str]:
+    """The numbers and words of a text: a change of punctuation alone would be no other number or date."""
+    return re.findall(r"\w+", text)
+
+
 def test_exactly_the_planted_hallucinations_stand_nowhere_in_the_event(
     both: list[tuple[Row, list[Row], Row, Row]],
 ) -> None:
@@ -241,7 +295,7 @@ def test_under_the_newest_prompt_agreement_really_drops(both: list[tuple[Row, li
 def harmed_facts(both: list[tuple[Row, list[Row], Row, Row]], prompt: str) -> float:
     """Mean number of harmful differences in the facts of an event."""
     chosen = [errors for pair, errors, *_ in both if pair["system_prompt_hash"] == prompt]
-    return mean(sum(error["section"] == "facts" and not error["harmless"] for error in errors) for errors in chosen)
+    return float(mean(sum(e["section"] == "facts" and not e["harmless"] for e in errors) for errors in chosen))
 
 
 def test_about_one_event_in_a_hundred_has_a_hallucinated_email(both: list[tuple[Row, list[Row], Row, Row]]) -> None:
@@ -253,3 +307,17 @@ def test_facts_and_relationships_have_errors_of_their_own(both: list[tuple[Row, 
     harmful = Counter(error["section"] for _, errors, *_ in both for error in errors if not error["harmless"])
     assert harmful["facts"] > harmful.total() / 5
     assert harmful["relationships"] > harmful.total() / 10
+
+
+# --- the door plate ---
+
+
+def test_the_figures_of_the_readme_are_those_of_the_files(both: list[tuple[Row, list[Row], Row, Row]]) -> None:
+    text = (FIXTURES / "README.md").read_text(encoding="utf-8")
+    for prompt in ("bbdaba", "f1e0ff", "c40d9e"):
+        scores = legacy_by_hash(both, prompt)
+        assert f"| `{prompt}` | {len(scores):,} | {median(scores):.3f} | {1 - mean(scores):.3f} |" in text
+    counts = Counter((error["kind"], error["section"]) for _, errors, *_ in both for error in errors)
+    for kind in ("missing", "spurious", "duplicate"):
+        numbers = " | ".join(f"{counts[kind, section]:,}" for section in SECTIONS)
+        assert f"| {kind} | {numbers} |" in text
