@@ -5,6 +5,7 @@ Without it one name variant costs three times: as an entity, in every fact and i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,10 @@ class Carry:
         number = self.gold.get(gold)
         return number is not None and number == self.predicted.get(predicted)
 
+    def mentions(self, gold: str, predicted: str) -> tuple[str, str]:
+        """Two folded texts with every surface that they mention replaced by a sign that stands for its pair."""
+        return _with_signs(gold, self.gold), _with_signs(predicted, self.predicted)
+
     def unsafe(self, *sections: Sequence[Fact | Relationship]) -> frozenset[str]:
         """Surfaces that are ends on both sides but do not resolve alike there.
 
@@ -46,6 +51,20 @@ class Carry:
 
 
 NO_CARRY = Carry()
+_FIRST_SIGN = 0xE000
+"""The first of 6,400 characters that Unicode leaves to private use, so that no text means anything by them."""
+_SIGNS = 6_400
+_MAX_CHARS = 2_000
+
+
+def _with_signs(text: str, numbers: Mapping[str, int]) -> str:
+    if len(text) > _MAX_CHARS:
+        return text
+    for surface in sorted(numbers, key=lambda surface: (-len(surface), surface)):
+        if surface in text and numbers[surface] < _SIGNS:
+            sign = chr(_FIRST_SIGN + numbers[surface])
+            text = re.sub(rf"(?<!\w){re.escape(surface)}(?!\w)", sign, text)
+    return text
 
 
 def _end_surfaces(sections: Sequence[Sequence[Fact | Relationship]]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ class Match(NamedTuple):
 
 EQUAL = Match(1.0, 1.0, None)
 _ABSENT = Match(0.0, 0.0, None)
+_SAME_EMAIL = Match(0.99, 0.99, None)
+"""Identity by e-mail stands just below identity by name, so that one wrong address does not marry two people."""
 
 
 def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, shared: frozenset[str]) -> Judgement:
@@ -54,11 +57,13 @@ def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, share
     equal = gold.key[0] == predicted.key[0]
     common = set(gold.emails) & set(predicted.emails)
     conflict = bool(gold.emails and predicted.emails and not common)
-    match = EQUAL
-    if not equal and not (config.fuzzy and same_type and common & shared):
-        match = _best_name(gold, predicted) if config.fuzzy else _ABSENT
+    match = EQUAL if equal else _ABSENT
+    if not equal and config.fuzzy:
+        match = _best_name(gold, predicted)
         if conflict and match.veto is None:
             match = Match(0.0, match.raw, "email")
+        if same_type and common & shared:
+            match = max(match, _SAME_EMAIL)
     near = match.raw >= config.entity_threshold
     if match.veto is not None or match.similarity < config.entity_threshold:
         kind = _MISMATCH.get(match.veto or "") if near else None
@@ -114,7 +119,11 @@ def _end(ours: str, theirs: str, carry: Carry, config: ScoringConfig) -> _Part |
     if one == other:
         return _SAME if one else None
     plain = _part(surface_similarity(ours, theirs), config.end_threshold) if config.fuzzy and one and other else _APART
-    return _SAME._replace(plain=plain.accepted) if carry.joins(one, other) else plain
+    if carry.joins(one, other):
+        return _SAME._replace(plain=plain.accepted)
+    if carry.gold and not plain.accepted and config.fuzzy and len(set(carry.mentions(one, other))) == 1:
+        return _SAME._replace(plain=False, equal=False)
+    return plain
 
 
 def _label(ours: str, theirs: str, config: ScoringConfig) -> _Part | None:
@@ -134,9 +143,10 @@ def _part(match: Match, threshold: float) -> _Part:
 @lru_cache(maxsize=65_536)
 def surface_similarity(ours: str, theirs: str) -> Match:
     """Two ends as they stand: guarded names where both are short, phrases otherwise."""
-    if max(ours.count(" "), theirs.count(" ")) < _NAME_WORDS:
-        return _names(ours, theirs, "", "")
-    return phrase_similarity(ours, theirs)
+    if max(ours.count(" "), theirs.count(" ")) >= _NAME_WORDS:
+        return phrase_similarity(ours, theirs)
+    match = _names(ours, theirs, "", "")
+    return match._replace(raw=max(match.raw, _but_for_digits(ours, theirs))) if match.veto in _OF_DIGITS else match
 
 
 @lru_cache(maxsize=65_536)
@@ -144,14 +154,62 @@ def phrase_similarity(ours: str, theirs: str) -> Match:
     """Two phrases or statements in their own word order: the better of the character and the word ratio, guarded.
 
     Word order counts, for a sorted comparison would call ``Anna manages Bob`` and ``Bob manages Anna`` equal.
+    Auxiliaries do not, so that ``cancelled`` and ``did not cancel`` differ by the negation alone.
     """
-    one, other = skeleton(ours)[:MAX_COMPARED_CHARS], skeleton(theirs)[:MAX_COMPARED_CHARS]
-    raw = max(
-        Indel.normalized_similarity(one, other),
-        Indel.normalized_similarity(one.split(), other.split()),
-    )
+    raw = max(_ratio(_beginning(ours), _beginning(theirs)), _ratio(_content(ours), _content(theirs)))
     fired = veto(read_marks(ours), read_marks(theirs), one_sided=False)
+    if fired in _OF_DIGITS:
+        raw = max(raw, _but_for_digits(ours, theirs))
     return Match(0.0 if fired else raw, raw, fired)
+
+
+_OF_DIGITS = frozenset({"number", "date"})
+_DIGITS = re.compile(r"\d+")
+_AUXILIARIES = frozenset(
+    [
+        "do",
+        "does",
+        "did",
+        "will",
+        "would",
+        "shall",
+        "should",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "has",
+        "have",
+        "had",
+        "to",
+        "not",
+        "no",
+        "never",
+    ]
+)
+
+
+def _beginning(text: str) -> str:
+    return skeleton(text)[:MAX_COMPARED_CHARS]
+
+
+def _content(text: str) -> str:
+    """The words that are left without auxiliaries; all of them where nothing else is there."""
+    words = _beginning(text).split()
+    return " ".join([word for word in words if word not in _AUXILIARIES] or words)
+
+
+def _but_for_digits(ours: str, theirs: str) -> float:
+    """How alike two texts are once every number is the same."""
+    return _ratio(_DIGITS.sub("0", _beginning(ours)), _DIGITS.sub("0", _beginning(theirs)))
+
+
+def _ratio(one: str, other: str) -> float:
+    if not one or not other:
+        return float(one == other)
+    return max(Indel.normalized_similarity(one, other), Indel.normalized_similarity(one.split(), other.split()))
 
 
 def judge_facts(gold: Fact, predicted: Fact, config: ScoringConfig, carry: Carry) -> Judgement:
@@ -186,14 +244,24 @@ def judge_relationships(gold: Relationship, predicted: Relationship, config: Sco
     """Compare two relationships; a symmetric type counts in its better orientation."""
     ours = (gold.source, gold.type, gold.target)
     seen = _judge_ends(ours, (predicted.source, predicted.type, predicted.target), config, carry)
-    if not (gold.symmetric and predicted.symmetric) or seen.strict:
-        return seen
-    turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
-    return max(seen, turned, key=lambda way: (way.strict, way.accepted, way.vetoed, way.similarity))
+    if gold.symmetric and predicted.symmetric and not seen.strict:
+        turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
+        seen = max(seen, turned, key=lambda way: (way.strict, way.accepted, way.vetoed, way.similarity))
+    elif seen.kind is None and not seen.accepted and _ends_may_be_crossed(gold, predicted):
+        turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
+        seen = turned if turned.kind == "wrong_predicate" else seen
+    return seen._replace(kind=_OTHER_END.get(seen.kind or "", seen.kind)) if gold.rewritten else seen
+
+
+def _ends_may_be_crossed(gold: Relationship, predicted: Relationship) -> bool:
+    """Whether the same ends may stand the other way round because of how the types are written, not of what they say."""
+    return gold.rewritten != predicted.rewritten or gold.symmetric != predicted.symmetric
 
 
 _Triple = tuple[str, str, str]
 _WRONG = ("wrong_subject", "wrong_predicate", "wrong_object")
+_OTHER_END = {"wrong_subject": "wrong_object", "wrong_object": "wrong_subject"}
+"""A kind is told in the terms in which gold was written, not in those it was rewritten to."""
 
 
 def _judge_ends(gold: _Triple, predicted: _Triple, config: ScoringConfig, carry: Carry) -> Judgement:

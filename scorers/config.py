@@ -24,8 +24,8 @@ _SYMMETRIC = frozenset(
 # Written (inverse, kept): "A inverse B" is read as "B kept A".
 _INVERSE = MappingProxyType(
     {
-        "employs": "works at", "employer of": "works at", "manages": "managed by", "supervises": "managed by",
-        "reports to": "managed by", "owned by": "owns", "parent of": "child of", "has part": "part of",
+        "employs": "works at", "employer of": "works at", "managed by": "manages", "reports to": "manages",
+        "supervised by": "supervises", "owned by": "owns", "parent of": "child of", "has part": "part of",
         "contains": "part of", "has member": "member of", "supplied by": "supplier of", "has customer": "customer of",
         "attended by": "attends", "has attendee": "attends", "created by": "creator of", "acquired by": "acquired",
         "subsidiary of": "has subsidiary", "founded by": "founder of",

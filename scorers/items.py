@@ -51,14 +51,15 @@ class Fact(NamedTuple):
 
 
 class Relationship(NamedTuple):
-    """One relationship, inverse types rewritten and the ends of symmetric types in a fixed order."""
+    """One relationship, an inverse type rewritten to its counterpart with the ends swapped."""
 
     key: tuple[str, str, str]
-    """Folded source, type (label form), folded target."""
+    """Folded source, type (label form), folded target; the ends of a symmetric type in a fixed order."""
     source: str
     type: str
     target: str
     symmetric: bool
+    rewritten: bool
     emails: tuple[str, ...]
 
 
@@ -165,13 +166,13 @@ def _relationship(item: object, config: ScoringConfig) -> Relationship:
         raise MalformedExtraction(f"a relationship is {type(item).__name__}, not an object")
     source, target = first_present(item, _SOURCE_KEYS), first_present(item, _TARGET_KEYS)
     kind = label_form(first_present(item, _TYPE_KEYS))
-    if kind in config.inverse_relations:
+    rewritten = kind in config.inverse_relations
+    if rewritten:
         kind, source, target = config.inverse_relations[kind], target, source
     symmetric = kind in config.symmetric_relations
-    ends = (fold(source), fold(target))
-    if symmetric and ends[0] > ends[1]:
-        source, target, ends = target, source, ends[::-1]
-    return Relationship((ends[0], kind, ends[1]), source, kind, target, symmetric, _emails(source, target))
+    ends = fold(source), fold(target)
+    first, last = sorted(ends) if symmetric else ends
+    return Relationship((first, kind, last), source, kind, target, symmetric, rewritten, _emails(source, target))
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from scorers.differences import Difference, differences_of
 from scorers.items import Entity, Fact, Items, MalformedExtraction, Relationship, read_items
 
 _TOLERANCE = 1e-9
+_MOST_OF_A_REJECTED_FACT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +250,14 @@ def _agreement(sections: list[SectionScore], config: ScoringConfig) -> float:
 def fact_similarity(gold: Mapping[str, object] | str, predicted: Mapping[str, object] | str) -> float:
     """How alike two facts are, in [0, 1], by themselves: without entities to align, with the default configuration.
 
-    Subject, predicate and object are compared apart and averaged; statements where one fact has none of them. A
-    guard's veto gives 0, and so does more than one component apart, unless the ends are merely swapped.
+    Subject, predicate and object are compared apart and averaged; statements where one fact has none of them. Facts
+    that would not be accepted as one are at most half alike; a guard's veto, or more than one component apart, gives 0.
 
     Raises:
         MalformedExtraction: one of them is neither an object nor a string.
     """
     sides = [read_items({"facts": [fact]}, DEFAULT).facts[0] for fact in (gold, predicted)]
     seen = judge_facts(sides[0], sides[1], DEFAULT, NO_CARRY)
-    return 0.0 if seen.vetoed else seen.similarity
+    if seen.accepted:
+        return seen.similarity
+    return 0.0 if seen.vetoed else min(seen.similarity, _MOST_OF_A_REJECTED_FACT)

@@ -93,7 +93,7 @@ def _gate_failure(gate: Figures | None) -> CascadeError | None:
     if gate is None or gate["passed"]:
         return None
     failed = [check for check in gate["checks"] if not check["passed"]]
-    told = "; ".join(f"{_name(check['key'])} {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:5])
+    told = "; ".join(f"{_name(check['key'])} has {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:5])
     which = "the agreement" if gate["judged_on"] == "rate" else "the lower bound of the agreement"
     return GateFailed(
         f"Gate failed: {which} must reach {_percent(gate['threshold'])}, but {told or 'nothing was judged'}."
@@ -104,5 +104,5 @@ def _name(key: Mapping[str, object]) -> str:
     return ", ".join(f"{column} {value}" for column, value in key.items()) or "the total"
 
 
-def _percent(value: object) -> str:
-    return f"is {value:.2%}" if isinstance(value, float) else "undefined" if value is None else f"{value}"
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2%}"

@@ -142,14 +142,15 @@ def _explained(inquiry: Inquiry, settings: Settings, request: Request, console: 
     found = list(explanations)
     if inquiry.explain_all:
         return Result({"explanations": found})
-    missing = set(inquiry.explain) - {str(each["event_id"]) for each in found}
-    if missing:
-        names = ", ".join(sorted(missing)[:5])
+    missing = sorted(set(inquiry.explain) - {each["event_id"] for each in found})
+    if not found:
         raise NothingEvaluated(
-            f"No recorded pair of event {names}.", hint="An event needs a trace and a student answer to be explained."
+            f"No recorded pair of event {', '.join(missing[:5])}.",
+            hint="An event needs a trace and a student answer to be explained.",
         )
     blocks = [block for each in found for block in explanation_blocks(each)]
-    return Result({"explanations": found}, tuple(blocks))
+    warnings = tuple(f"No recorded pair of event {event_id}." for event_id in missing)
+    return Result({"explanations": found}, tuple(blocks), warnings=warnings)
 
 
 def _rows_to_explain(inquiry: Inquiry, settings: Settings) -> Iterator[Row | BadRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cascade_cli.console import Column, Table
+from cascade_cli.console import Column, Table, shown
 from scorers import KINDS
 
 Figures = Mapping[str, Any]
@@ -113,7 +113,7 @@ def worst_table(records: Sequence[Figures]) -> Table:
         Column("event_id", "event"),
         Column("system_prompt_hash", "prompt hash"),
         Column("agreement", "agreement", ratio, "right"),
-        Column("critical", "critical"),
+        Column("kinds", "differences"),
     )
     return Table(columns, records, "Least agreement (see one with --explain EVENT)")
 
@@ -145,7 +145,7 @@ def explanation_blocks(explanation: Figures) -> tuple[Table | str, ...]:
     if explanation["missing_output"] or explanation["invalid_json"]:
         lines.append("the student gave no answer" if explanation["missing_output"] else "no extraction can be read")
     tables = [
-        Table(_DIFF, [_diff_line(pair) for pair in pairs], name)
+        Table(_DIFF, [line for pair in pairs for line in _diff_lines(pair)], name)
         for name, pairs in explanation["sections"].items()
         if pairs
     ]
@@ -160,31 +160,35 @@ _DIFF = (
 )
 
 
-def _diff_line(pair: Figures) -> Figures:
-    mark = _MARKS[bool(pair["accepted"]), bool(pair["strict"])]
-    kind = str(pair["kind"] or "")
-    if pair["similarity"] is not None and kind:
-        kind = f"{kind} {ratio(pair['similarity'])}"
-    return {
-        "mark": f"{mark}{'!' if pair['critical'] else ''}",
-        "gold": _item_text(pair["gold"], pair["predicted"]),
-        "predicted": _item_text(pair["predicted"], pair["gold"]),
-        "why": kind,
-    }
+def _diff_lines(pair: Figures) -> list[Figures]:
+    """The pair in brief, then a line for each field that the two sides write differently."""
+    gold, predicted = pair["gold"], pair["predicted"]
+    mark = _MARKS[bool(pair["accepted"]), bool(pair["strict"])] + ("!" if pair["critical"] else "")
+    kind = pair["kind"] or ""
+    why = f"{kind} {ratio(pair['similarity'])}" if kind and pair["similarity"] is not None else kind
+    head = {"mark": mark, "gold": _brief(gold), "predicted": _brief(predicted), "why": why}
+    if not kind or not isinstance(gold, Mapping) or not isinstance(predicted, Mapping):
+        return [head]
+    differing = [key for key in dict.fromkeys((*gold, *predicted)) if gold.get(key) != predicted.get(key)]
+    return [head, *({"mark": "", "why": "", **_field(key, gold, predicted)} for key in differing)]
 
 
-def _item_text(item: object, other: object) -> str:
-    """An item on a few lines, field by field; fields that the two sides write alike are left out of neither."""
-    if item is None:
-        return ""
+def _field(key: str, gold: Figures, predicted: Figures) -> dict[str, str]:
+    sides = {"gold": gold, "predicted": predicted}
+    return {side: f"  {key}: {shown(item[key])}" if key in item else f"  {key}: —" for side, item in sides.items()}
+
+
+_BRIEF = (("source", "type", "target"), ("subject", "predicate", "object"), ("statement",), ("name",))
+
+
+def _brief(item: object) -> str:
+    """An item in a few words: its name, or what it says of what."""
     if not isinstance(item, Mapping):
-        return str(item)
-    order = [*item, *(key for key in other if key not in item)] if isinstance(other, Mapping) else list(item)
-    return "\n".join(f"{key}: {_value_text(item[key])}" for key in order if item.get(key) not in (None, [], ""))
-
-
-def _value_text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return "" if item is None else shown(item)
+    for fields in _BRIEF:
+        if item.get(fields[0]):
+            return " · ".join(shown(item[field]) for field in fields if item.get(field))
+    return " · ".join(f"{key} {shown(value)}" for key, value in item.items())
 
 
 def comparison_blocks(data: Figures, names: tuple[str, str]) -> tuple[Table | str, ...]:
