@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from scorers.text import words_of
+
 MONTHS = {
     word: number
     for line in (
@@ -26,7 +28,7 @@ MONTHS = {
 }
 """Names of months, without accents, and their numbers."""
 
-_AMBIGUOUS_ALONE = frozenset("augustus julius junius majus mars may sept".split())
+_AMBIGUOUS_ALONE = frozenset(words_of("augustus julius junius majus mars may sept"))
 """Given names and everyday words that mean a month only beside a day or a year."""
 
 _SHORTEST_ALONE = 4
@@ -95,6 +97,10 @@ class Times:
     minutes: frozenset[int] = frozenset()
 
 
+NO_TIMES = Times()
+"""What a text says that names no time."""
+
+
 def take_times(text: str) -> tuple[Times, str]:
     """Read the dates and times of a folded, unaccented text.
 
@@ -119,15 +125,11 @@ def take_times(text: str) -> tuple[Times, str]:
 def compatible_days(a: frozenset[Day], b: frozenset[Day]) -> bool:
     """Whether some reading of ``a`` and some of ``b`` agree in every part that both give."""
     return any(
-        all(x is None or y is None or x == y for x, y in zip(day, other, strict=True))
-        for day in a
-        for other in b
+        all(x is None or y is None or x == y for x, y in zip(day, other, strict=True)) for day in a for other in b
     )
 
 
-def _take(
-    pattern: re.Pattern[str], text: str, read: Callable[[re.Match[str]], T | None], into: set[T]
-) -> str:
+def _take(pattern: re.Pattern[str], text: str, read: Callable[[re.Match[str]], T | None], into: set[T]) -> str:
     """Move what ``read`` understands of the matches from the text into the set."""
 
     def blank(match: re.Match[str]) -> str:

@@ -25,7 +25,7 @@ def same_given_name(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=16_384)
 def different_given_names(a: str, b: str) -> bool:
-    """Whether both are known and neither sound alike nor belong together, or differ by gender (``Mario``, ``Maria``)."""
+    """Whether both are known names that neither sound alike nor belong together, or a man's and a woman's."""
     if differ_in_gender(a, b):
         return True
     known = is_given_name(a) and is_given_name(b)
@@ -45,7 +45,7 @@ def differ_in_gender(a: str, b: str) -> bool:
 @cache
 def _nicknames() -> dict[str, frozenset[str]]:
     """Full name to nicknames."""
-    from nicknames import NickNamer  # noqa: PLC0415 - 30 ms, only when names are compared
+    from nicknames import NickNamer  # 30 ms, only when names are compared
 
     return {name: frozenset(short) for name, short in NickNamer.default_lookup().items()}
 

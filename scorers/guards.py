@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from scorers.dates import MONTHS, WEEKDAYS, Times, compatible_days, take_times
+from scorers.dates import MONTHS, NO_TIMES, WEEKDAYS, Times, compatible_days, take_times
 from scorers.emails import find_emails
 from scorers.quantities import (
     NUMBER_WORDS,
@@ -20,7 +20,7 @@ from scorers.quantities import (
     compatible_quantities,
     read_quantities,
 )
-from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented
+from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented, words_of
 
 T = TypeVar("T")
 
@@ -28,17 +28,21 @@ MAX_CHARS = 10_000
 """Of a longer text only the beginning is read."""
 
 _NEGATIONS = frozenset(
-    "not cannot no nor neither without nicht kein keine keinen keinem keiner keines ohne "
-    "ne n non niet geen zonder senza sans не нет без nem nincs nincsenek".split()
+    words_of(
+        "not cannot no nor neither without nicht kein keine keinen keinem keiner keines ohne "
+        "ne n non niet geen zonder senza sans не нет без nem nincs nincsenek"
+    )
 )
 _SECOND_NEGATIONS = frozenset(
-    "never nobody nothing none nie niemals pas jamais aucun aucune nunca jamas ningun ninguna mai nessuno "
-    "nooit никогда никто ничего soha sem semmi senki".split()
+    words_of(
+        "never nobody nothing none nie niemals pas jamais aucun aucune nunca jamas ningun ninguna mai nessuno "
+        "nooit никогда никто ничего soha sem semmi senki"
+    )
 )
 """Words that negate alone but only strengthen a negation that is there (``ne … pas``, ``никогда не``)."""
 
 _CONTRACTED = frozenset(
-    "dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt mustnt".split()
+    words_of("dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt mustnt")
 )
 _TRIGGERS = frozenset(
     {*_NEGATIONS, *_SECOND_NEGATIONS, *_CONTRACTED, *NUMBER_WORDS, *SURE_ROMAN_NUMERALS, *MONTHS, *WEEKDAYS}
@@ -61,7 +65,7 @@ class Marks:
     """
 
     numbers: frozenset[Quantity] = frozenset()
-    times: Times = Times()
+    times: Times = NO_TIMES
     negated: bool = False
     emails: frozenset[str] = frozenset()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from scorers.text import skeleton
+from scorers.text import skeleton, words_of
 
 _LONG_FORMS = {
     "aktiengesellschaft": "ag",
@@ -83,16 +83,16 @@ _SAME_FORM = {
 }
 
 _ALSO_WORDS = frozenset(
-    "uk et da as at mb ok ba sem sep fa sas sal ans dat vat private ent ad ks kt ec ep ps sp ev ee ae ei".split()
+    words_of("uk et da as at mb ok ba sem sep fa sas sal ans dat vat private ent ad ks kt ec ep ps sp ev ee ae ei")
 )
 """Forms of cleanco's list that are a country, a connective or a word more often than a form; never taken off."""
 
 _CONTRASTS = frozenset(
     frozenset(pair.split("/"))
-    for pair in (
+    for pair in words_of(
         "ag/gmbh ag/kg gmbh/kg sa/sarl sa/sas bv/nv spa/srl ltd/plc inc/llc kft/zrt kft/nyrt nyrt/zrt jsc/llc "
         "oy/oyj aps/as llc/lp llp/ltd inc/lp"
-    ).split()
+    )
 )
 """Forms of one jurisdiction that stand side by side there: the same words before both name two legal persons."""
 
@@ -166,7 +166,7 @@ def contrasting_forms(a: str | None, b: str | None) -> bool:
 
 @cache
 def _forms() -> _Forms:
-    from cleanco.termdata import terms_by_country, terms_by_type  # noqa: PLC0415 - 9 ms, only when names are compared
+    from cleanco.termdata import terms_by_country, terms_by_type  # 9 ms, only when names are compared
 
     listed = {term for table in (terms_by_type, terms_by_country) for some in table.values() for term in some}
     terms = {skeleton(term.replace("&", " and ")) for term in listed} - _ALSO_WORDS - {""}

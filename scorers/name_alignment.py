@@ -7,13 +7,16 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from scorers.given_names import different_given_names, same_given_name
-from scorers.spelling import sound_key, word_similarity
+from scorers.spelling import same_consonants, sound_key, word_similarity
 
 WORD_THRESHOLD = 0.7
 """Two words are spellings of one from this similarity on."""
 
 INITIAL = 0.8
 """Similarity of an initial and a word that begins with it."""
+
+TRANSLITERATED = 0.8
+"""Least similarity of words from two scripts that agree in their consonants."""
 
 NICKNAME = 0.95
 """Similarity of a given name and its nickname."""
@@ -49,12 +52,14 @@ class WordRules:
         personal: whether initials and nicknames stand for words, and different given names are told apart.
         omits_ends: whether one name may leave words out anywhere.
         omits_middle: whether it may between two aligned words.
+        across_scripts: whether one of the names was read from another script, so that only consonants are sure.
     """
 
     small: frozenset[str]
     personal: bool
     omits_ends: bool
     omits_middle: bool
+    across_scripts: bool = False
 
 
 class Pair(NamedTuple):
@@ -155,7 +160,10 @@ def _similarity(a: str, b: str, rules: WordRules) -> float:
             return INITIAL if a[0] == b[0] else 0.0
         if same_given_name(a, b):
             return NICKNAME
-    return word_similarity(a, b)
+    likeness = word_similarity(a, b)
+    if rules.across_scripts and likeness < TRANSLITERATED and same_consonants(a, b):
+        return TRANSLITERATED
+    return likeness
 
 
 def _omitted(

@@ -15,7 +15,7 @@ from scorers.given_names import is_given_name
 from scorers.guards import NO_MARKS, Marks, read_marks
 from scorers.legal_forms import GLUED_FORMS, strip_legal_form
 from scorers.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
-from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton
+from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, words_of
 
 Kind = Literal["person", "organisation", "other", "unknown"]
 
@@ -25,41 +25,62 @@ MAX_ALIGNED_CHARS = 256
 MAX_PERSON_WORDS = 5
 """A longer name is not taken for a person's without being told."""
 
+MIN_FULL_NAME = 2
+"""Words of a given and a family name."""
+
+MIN_ACRONYM = 3
+"""Fewer first letters stand for too many names."""
+
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(
-        "person persons people human individual contact man woman employee customer user participant author actor "
-        "politician per attendee".split(),
+        words_of(
+            "person persons people human individual contact man woman employee customer user participant author actor "
+            "politician per attendee"
+        ),
         "person",
     ),
     **dict.fromkeys(
-        "organization organizations organisation organisations org company companies corporation business firm "
-        "legalentity institution agency bank vendor supplier employer ngo university government party team publisher "
-        "publicbody".split(),
+        words_of(
+            "organization organizations organisation organisations org company companies corporation business firm "
+            "legalentity institution agency bank vendor supplier employer ngo university government party team "
+            "publisher "
+            "publicbody"
+        ),
         "organisation",
     ),
     **dict.fromkeys(
-        "vessel ship boat aircraft vehicle film movie book work song product project event place location city country "
-        "topic concept date time amount document file deal opportunity system software technology".split(),
+        words_of(
+            "vessel ship boat aircraft vehicle film movie book work song product project event place location "
+            "city country "
+            "topic concept date time amount document file deal opportunity system software technology"
+        ),
         "other",
     ),
 }
 
 _TITLES = frozenset(
-    "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor signora sr sra "
-    "srta don dona rev reverend hon president senator minister chancellor ing dipl mag phd md esq shaikh sheikh shaykh "
-    "haji hajji mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess".split()
+    words_of(
+        "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor "
+        "signora sr sra "
+        "srta don dona rev reverend hon president senator minister chancellor ing dipl mag phd md esq shaikh "
+        "sheikh shaykh "
+        "haji hajji mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess"
+    )
 )
-_SUFFIXES = frozenset("jr sr junior senior phd md esq dds mba ifj id".split())
+_SUFFIXES = frozenset(words_of("jr sr junior senior phd md esq dds mba ifj id"))
 PARTICLES = frozenset(
-    "al as el ul ur bin ben ibn bint ould abu abou abd van von der den de del della di da dos das do du la le los zu zur "
-    "ten ter af av na bar mac mc st".split()
+    words_of(
+        "al as el ul ur bin ben ibn bint ould abu abou abd van von der den de del della di da dos das do du la "
+        "le los zu zur "
+        "ten ter af av na bar mac mc st"
+    )
 )
 """Small words inside names of people; they weigh little and are often left out."""
 
-STOP_WORDS = frozenset("the a an of and for in on at und der die das et la le les de del du di y e i o to".split())
+STOP_WORDS = frozenset(words_of("the a an of and for in on at und der die das et la le les de del du di y e i o to"))
 """Small words inside other names."""
 
-_VESSEL_PREFIXES = frozenset("mv ms ss mt mts hms uss rms mt fv sy".split())
+_VESSEL_PREFIXES = frozenset(words_of("mv ms ss mt mts hms uss rms mt fv sy"))
 _ABBREVIATIONS = {
     "intl": "international",
     "natl": "national",
@@ -79,9 +100,12 @@ _ABBREVIATIONS = {
     "un": "united nations",
 }
 _ORGANISATION_WORDS = frozenset(
-    "bank company corporation group holding holdings university institute ministry department agency association "
-    "foundation trust fund partners capital solutions systems technologies industries international council committee "
-    "party union federation society school college hospital club team government office services".split()
+    words_of(
+        "bank company corporation group holding holdings university institute ministry department agency association "
+        "foundation trust fund partners capital solutions systems technologies industries international council "
+        "committee "
+        "party union federation society school college hospital club team government office services"
+    )
 )
 _PERSON_DOTS = re.compile(r"(?<=\b[^\W\d_])\.|\.(?=\s|$)")
 _INITIAL = re.compile(r"[a-z]\.[ a-z-]")
@@ -172,7 +196,7 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
         content,
         "".join(content),
         native,
-        acronym if len(acronym) > 2 else "",
+        acronym if len(acronym) >= MIN_ACRONYM else "",
         form,
         marks,
         bool(_LOGOGRAPHIC.search(native)),
@@ -232,7 +256,7 @@ def _person_words(latin: str) -> tuple[str, ...]:
     words = [w.translate(_LEET) if not w.isalpha() and not w.isdigit() else w for w in words]
     while len(words) > 1 and words[0] in _TITLES:
         del words[0]
-    while len(words) > 2 and words[-1] in _SUFFIXES:
+    while len(words) > MIN_FULL_NAME and words[-1] in _SUFFIXES:
         del words[-1]
     return tuple(words)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA, Indel
 
@@ -28,6 +28,18 @@ MIN_JOINED_LIKENESS = 0.85
 
 CLEARLY_DIFFERENT = 0.45
 """Names that share no word, with letters less alike than this, are not looked at more closely."""
+
+MAX_ACRONYM_CHARS = 4
+"""Names of organisations and things with no more letters than this are the same or different, never variants."""
+
+MAX_LONG_CHARS = 1_024
+MIN_LONG_LIKENESS = 0.9
+"""Names too long to be aligned are compared over this many characters, and then have to be this close."""
+
+_PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=True, omits_middle=True)
+_UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
+_IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
+_ACROSS_SCRIPTS = {rules: replace(rules, across_scripts=True) for rules in (_PERSONAL, _UNKNOWN, _IMPERSONAL)}
 
 MAX_ACRONYM_CHARS = 4
 """Names of organisations and things with no more letters than this are the same or different, never variants."""
@@ -112,7 +124,8 @@ def _likeness(a: NameForm, b: NameForm) -> Likeness:
 def _clearly_different(a: NameForm, b: NameForm, letters: float, rules: WordRules) -> bool:
     if not rules.personal and len(a.joined) <= MAX_ACRONYM_CHARS and len(b.joined) <= MAX_ACRONYM_CHARS:
         return True
-    return letters < CLEARLY_DIFFERENT and set(a.words).isdisjoint(b.words)
+    same_script = bool(a.native) == bool(b.native)
+    return same_script and letters < CLEARLY_DIFFERENT and set(a.words).isdisjoint(b.words)
 
 
 def _without_words(a: NameForm, b: NameForm) -> float:
@@ -132,9 +145,10 @@ def _only_marks(form: NameForm) -> bool:
 
 def _rules(a: NameForm, b: NameForm) -> WordRules:
     kinds = {a.kind, b.kind}
-    if "organisation" in kinds or "other" in kinds:
-        return _IMPERSONAL
-    return _PERSONAL if "person" in kinds else _UNKNOWN
+    rules = _PERSONAL if "person" in kinds else _UNKNOWN
+    if not kinds.isdisjoint({"organisation", "other"}):
+        rules = _IMPERSONAL
+    return rules if bool(a.native) == bool(b.native) else _ACROSS_SCRIPTS[rules]
 
 
 def _word_breaks_apart(a: NameForm, b: NameForm) -> float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
+from scorers.text import words_of
+
 MAX_NUMBERS = 64
 """Numbers read from one text: comparing two sets is quadratic in their size."""
 
@@ -14,11 +16,11 @@ _ONES = "zero one two three four five six seven eight nine ten eleven twelve thi
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _SMALL = {
-    **{word: value for value, word in enumerate(f"{_ONES} seventeen eighteen nineteen".split())},
+    **{word: value for value, word in enumerate(words_of(f"{_ONES} seventeen eighteen nineteen"))},
     **{word: value for value, word in enumerate(_ORDINALS.split(), start=1)},
-    **{word: value for value, word in enumerate("zwei drei vier funf sechs sieben acht neun zehn".split(), start=2)},
-    **{word: value for value, word in enumerate("deux trois quatre cinq".split(), start=2)},
-    **{word: value for value, word in enumerate("tres cuatro cinco seis siete ocho nueve diez".split(), start=3)},
+    **{word: value for value, word in enumerate(words_of("zwei drei vier funf sechs sieben acht neun zehn"), start=2)},
+    **{word: value for value, word in enumerate(words_of("deux trois quatre cinq"), start=2)},
+    **{word: value for value, word in enumerate(words_of("tres cuatro cinco seis siete ocho nueve diez"), start=3)},
 }
 _LARGE = {word: value for value, word in enumerate(_TENS.split(), start=2)}
 _SCALES = {
@@ -33,7 +35,7 @@ NUMBER_WORDS = frozenset({*_SMALL, *_LARGE, *_SCALES})
 ROMAN_NUMERALS = {
     word: value
     for value, word in enumerate(
-        "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv".split(),
+        words_of("i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv"),
         start=1,
     )
 }
@@ -76,8 +78,8 @@ _MEASURES = {
 UNIT_WORDS = frozenset({*_CURRENCIES, *_MEASURES, *_MULTIPLIERS})
 """Words that belong to the number beside them."""
 
-_ORDINAL_ENDINGS = frozenset("st nd rd th er e eme te ter ste".split())
-_VERSION_WORDS = frozenset("v ver version release rev".split())
+_ORDINAL_ENDINGS = frozenset(words_of("st nd rd th er e eme te ter ste"))
+_VERSION_WORDS = frozenset(words_of("v ver version release rev"))
 
 _CORE = re.compile(r"\d+(?:[.,']\d+| \d{3}(?![\d.,]\d|\d))*")
 _BEFORE = re.compile(r"(?:(?P<word>[^\W\d_]{1,8})(?P<gap>\.? )?|(?P<symbol>us\$|[$€£¥₹₽]) ?)?(?P<minus>(?<!\w)-)?$")

@@ -10,6 +10,9 @@ from rapidfuzz.distance import OSA
 SAME_SOUND = 0.95
 """Similarity of two words that differ only as transliterations do."""
 
+MIN_CONSONANTS = 2
+"""Words with fewer consonants are not compared by them."""
+
 MIN_SOUNDING = 0.3
 """Below this likeness of letters the sound is not looked at."""
 
@@ -25,6 +28,7 @@ _SOUNDS = (
 
 _SILENT_H = re.compile(r"(?<=[aeiou])h(?![aeiou])")
 _FRONT_VOWELS = re.compile(r"[eijy]+")
+_VOWELS = re.compile(r"[aeiouv]+")
 _REPEATED = re.compile(r"(.)\1+")
 
 
@@ -38,6 +42,21 @@ def sound_key(word: str) -> str:
     if "h" in word:
         word = _SILENT_H.sub("", word)
     return _REPEATED.sub(r"\1", _FRONT_VOWELS.sub("i", word))
+
+
+def same_consonants(a: str, b: str) -> bool:
+    """Whether two words agree in their consonants, ``l`` and ``r`` taken as one.
+
+    What stands in one script and was read into another keeps little more: Arabic writes few vowels, Chinese has no
+    ``r`` and no consonants in a row.
+    """
+    frame = _consonants(a)
+    return len(frame) >= MIN_CONSONANTS and frame == _consonants(b)
+
+
+@lru_cache(maxsize=65_536)
+def _consonants(word: str) -> str:
+    return _REPEATED.sub(r"\1", _VOWELS.sub("", sound_key(word)).replace("l", "r"))
 
 
 @lru_cache(maxsize=65_536)

@@ -21,9 +21,7 @@ CACHED_CHARS = 512
 _MARKS_IN_A_ROW = 30
 """What Unicode Standard Annex 15 calls stream-safe; without it, ordering combining marks is quadratic."""
 
-_INVISIBLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"
-)
+_INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 _SINGLE_QUOTES = "`\u00b4\u1ffd\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\uff07"
@@ -46,12 +44,15 @@ _UNDECOMPOSED = str.maketrans(
 _SILENT = ".'`"
 """Punctuation that stands inside words and vanishes; every other kind becomes a space."""
 
-_ASCII_PUNCTUATION = {
-    code: (None if chr(code) in _SILENT else " ") for code in range(128) if not chr(code).isalnum()
-}
+_ASCII_PUNCTUATION = {code: (None if chr(code) in _SILENT else " ") for code in range(128) if not chr(code).isalnum()}
 
 _LAST_ACCENT_FREE_CLASS = 9
 """Combining classes up to here (nukta, kana voicing, virama) make another letter; the rest are accents."""
+
+
+def words_of(listing: str) -> tuple[str, ...]:
+    """Return the words of a list written as running text, which stays readable where one word a line would not."""
+    return tuple(listing.split())
 
 
 def fold(text: str) -> str:

@@ -17,12 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from scorers.guards import read_marks
 from scorers.names import compare_names, prepare_name
-from scorers.text import fold, skeleton
+from scorers.text import fold, skeleton, words_of
 
 CALLS = 5_000
 ROUNDS = 5
-GIVEN = "anna peter maria john laura daniel sofia martin clara victor nina oscar".split()
-SYLLABLES = "ka lo mi ne ra to vi sa du be no ti fa gu le ri".split()
+GIVEN = words_of("anna peter maria john laura daniel sofia martin clara victor nina oscar")
+SYLLABLES = words_of("ka lo mi ne ra to vi sa du be no ti fa gu le ri")
 
 
 def made_word(rng: random.Random) -> str:
@@ -83,7 +83,7 @@ def main() -> None:
     ]
     print(f"{'call':40} {'us':>7} {'budget':>7}")
     for seed, (label, budget, call, make) in enumerate(rows):
-        print(f"{label:40} {best_us(call, fresh(make, seed)):7.2f} {budget if budget else '':>7}")
+        print(f"{label:40} {best_us(call, fresh(make, seed)):7.2f} {budget or '':>7}")
     form = prepare_name("Anna Kovács", "person")
     same = best_us(compare_names, [[(form, form)] * CALLS])
     cached = best_us(prepare_name, [[("Anna Kovács", "person")] * CALLS])

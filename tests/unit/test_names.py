@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers.names import ENTITY_THRESHOLD, compare_names, name_similarity, prepare_name
+from scorers.text import words_of
 
 ONE_NAME = [
     ("A. Kovács", "Anna Kovács", "person"),
@@ -72,7 +73,7 @@ TWO_NAMES = [
 ]
 
 any_text = st.text(st.characters(exclude_categories=[]), max_size=40)
-parts = "Anna Kovács, Dr. J. von Siemens AG GmbH & and 2 II 2026 e@x.io Сергей 王 of the -".split()
+parts = words_of("Anna Kovács, Dr. J. von Siemens AG GmbH & and 2 II 2026 e@x.io Сергей 王 of the -")
 name_like = st.lists(st.sampled_from(parts), max_size=5).map(" ".join)
 names = any_text | name_like
 types = st.sampled_from([None, "person", "company", "vessel", "whatever"])
