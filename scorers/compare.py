@@ -254,7 +254,7 @@ def judge_relationships(gold: Relationship, predicted: Relationship, config: Sco
 
 
 def _ends_may_be_crossed(gold: Relationship, predicted: Relationship) -> bool:
-    """Whether the same ends may stand the other way round because of how the types are written, not of what they say."""
+    """Whether the same ends may stand the other way round merely because of how the types are written."""
     return gold.rewritten != predicted.rewritten or gold.symmetric != predicted.symmetric
 
 

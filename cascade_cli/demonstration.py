@@ -1,0 +1,97 @@
+"""The demo: the shipped examples through an embedded PostgreSQL, by the code that production runs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cascade_cli.config import Settings
+from cascade_cli.console import Console, Result
+from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.postgres import ColumnMapping, PostgresSource, apply_migrations, embedded_postgres, load_rows
+from cascade_cli.pulling import PullReport, pull_postgres
+from cascade_cli.records import BadRow, Row
+from cascade_cli.scoring import Inquiry, run_score
+from cascade_cli.sources import read_rows
+from cascade_cli.workspace import Workspace
+
+_PAIRS = "pairs.jsonl.gz"
+_MANY = 10_000
+_OURS = Path(__file__).parent
+
+
+def fixture(name: str) -> Path:
+    """A file of the shipped examples: in the wheel beside this module, in a checkout in its own folder."""
+    for folder in (_OURS / "_fixtures", _OURS.parent / "fixtures"):
+        if (folder / name).is_file():
+            return folder / name
+    raise CascadeError(f"The shipped example {name} is missing.", hint="Install cascade-cli again.")
+
+
+def run_demo(settings: Settings, console: Console, workspace: Path) -> Result:
+    """Load the examples into a database of their own, pull, score, explain; stop everything that was started.
+
+    Args:
+        settings: as resolved; the database settings are not used.
+        console: told of every step.
+        workspace: replaced if a demo made it, refused if somebody else did.
+    """
+    _clear(workspace)
+    started_s = time.monotonic()
+    with embedded_postgres() as server:
+        console.note(f"1. started an embedded PostgreSQL ({time.monotonic() - started_s:.1f} s), a stand-in for yours")
+        applied = apply_migrations(server.dsn, with_team_tables=True)
+        traces = load_rows(server.dsn, _examples())
+        console.note(f"2. made its tables ({', '.join(applied)}); loaded {traces:,} made-up traces and student answers")
+        report = _pull(server.dsn, workspace)
+        console.note(f"3. pulled {report.new_traces:,} traces and {report.new_answers:,} answers into {workspace}")
+        if server.remaining_user:
+            console.note(f"   (as root the server needs a system user, {server.remaining_user}, which stays)")
+    console.note("   stopped the PostgreSQL and removed its folder")
+    console.note("4. scoring the student against the teacher, by prompt hash, and explaining one disagreement")
+    return _scored(settings, console, workspace)
+
+
+def _clear(workspace: Path) -> None:
+    mark = workspace / "demo"
+    if workspace.exists() and not mark.exists():
+        raise UsageError(f"{workspace} exists and no demo made it.", hint="Name another folder with --workspace.")
+    shutil.rmtree(workspace, ignore_errors=True)
+    with Workspace.open(workspace, "write"):
+        mark.touch()
+
+
+def _examples() -> Iterator[Row]:
+    for row in read_rows(fixture(_PAIRS)):
+        if isinstance(row, BadRow):
+            raise CascadeError(f"{row.where}: {row.cause}", hint="Install cascade-cli again.")
+        yield row
+
+
+def _pull(dsn: str, workspace: Path) -> PullReport:
+    with PostgresSource.open(dsn, ColumnMapping()) as source:
+        return pull_postgres(source, workspace)
+
+
+def _scored(settings: Settings, console: Console, workspace: Path) -> Result:
+    scored = run_score(Inquiry(by=("system_prompt_hash",), worst=5), settings, console)
+    chosen = _telling(run_score(Inquiry(worst=_MANY), settings, console))
+    explained = run_score(Inquiry(explain=(chosen,)), settings, console)
+    data = {"workspace": str(workspace), "score": scored.data, "explained": explained.data}
+    return Result(data, (*scored.blocks, *explained.blocks, _next_commands(workspace, chosen)), run_id=scored.run_id)
+
+
+def _telling(scored: Result) -> str:
+    """The event to explain: the one that shows most kinds of difference."""
+    assert isinstance(scored.data, dict)  # noqa: S101 - summarize() returns nothing else
+    return str(max(scored.data["worst"], key=lambda event: len(event["kinds"]))["event_id"])
+
+
+def _next_commands(workspace: Path, event_id: str) -> str:
+    return f"""What you can do next
+  cascade score --workspace {workspace} --by arena --worst 10     other groups, the worst events
+  cascade score --workspace {workspace} --explain {event_id}        the diff above again
+  cascade score YOUR_PAIRS.jsonl --by-prompt-hash                 your own recorded pairs
+  cascade init && cascade doctor && cascade pull --since 7d       your own PostgreSQL"""
