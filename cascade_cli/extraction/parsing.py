@@ -101,7 +101,7 @@ def _best_object(text: str, start: int) -> dict[str, object] | None:
     has_fences = _FENCE in text
     best, best_rank = None, -1
     for span in complete_objects(text, start):
-        found = decode_object(text[span.start : span.end]) if span.depth <= MAX_DEPTH else None
+        found = decode_object(text[span.start : span.end])
         if found is None:
             continue
         rank = 2 * (not _SECTION_KEYS.isdisjoint(found)) + (not has_fences or _is_fenced(text, span))

@@ -25,7 +25,7 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-# Braces of prose and templates are passed over: an object begins with a key or ends at once.
+# An object begins with a key or ends at once; to pass over other braces here is for speed alone.
 _OBJECT_START: Final = re.compile(r'\{(?=[ \t\n\r]*+["}])')
 
 _CLOSER: Final = {"{": "}", "[": "]"}
@@ -44,44 +44,41 @@ class Span:
     Attributes:
         start: index of its first character.
         end: index after its last character or, where it is broken, after the last character that fits.
-        depth: greatest number of brackets open at once.
         complete: False where the text ends, or stops being JSON, before the value does.
     """
 
     start: int
     end: int
-    depth: int
     complete: bool
 
 
 def scan_value(text: str, start: int) -> Span:
     """Read one JSON value that begins at ``start``, in time linear in the length of the span."""
     closers: list[str] = []
-    depth, end = 0, start
+    end = start
     expected = _VALUE
     for token in _TOKEN.finditer(text, start):
         kind = token.lastgroup
         if kind not in expected:
             broke_in_string = kind == "bad" and text.startswith('"', token.start("bad"))
-            return Span(start, token.end() if broke_in_string else end, depth, complete=False)
+            return Span(start, token.end() if broke_in_string else end, complete=False)
         end = token.end()
         if kind == "open":
             closers.append(_CLOSER[text[end - 1]])
-            depth = max(depth, len(closers))
             expected = _FIRST_KEY if closers[-1] == "}" else _FIRST_ITEM
         elif kind == "comma":
             expected = _KEY if closers[-1] == "}" else _VALUE
         elif kind == "colon":
             expected = _VALUE
         elif kind == "close" and closers.pop() != text[end - 1]:
-            return Span(start, end, depth, complete=False)
+            return Span(start, end, complete=False)
         elif kind == "string" and expected in (_KEY, _FIRST_KEY):
             expected = _COLON
         elif not closers:
-            return Span(start, end, depth, complete=True)
+            return Span(start, end, complete=True)
         else:
             expected = _AFTER_VALUE
-    return Span(start, end, depth, complete=False)
+    return Span(start, end, complete=False)
 
 
 def complete_objects(text: str, start: int = 0) -> Iterator[Span]:

@@ -55,6 +55,8 @@ def object_nested(depth: int) -> str:
         f'For {{"id": 7}} I found {ALICE_TEXT}',
         f'A draft: {{"entities": [{{"name": "Al...\n\nThe answer: {ALICE_TEXT}',
         f'He wrote {{"hello and left. {ALICE_TEXT}',
+        f'A list that ends as an object: {{"a": [1}}, "b": {ALICE_TEXT}}}',
+        f'An object that ends in a comma: {{"a": {{"b": 1,}}, "c": {ALICE_TEXT}}}',
         f"{ALICE_TEXT} and then {{}}",
         f'{ALICE_TEXT}\n{{"facts": []}}',
         json.dumps({"events": [ALICE]}),

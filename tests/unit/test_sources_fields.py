@@ -129,6 +129,8 @@ def test_a_trace_id_is_taken_as_given_or_else_derived_from_the_content() -> None
         read(created_at="2026-01-01"),
         read(event_id="e2"),
         read(event_id="e1{}", raw_response=""),
+        read(event_id="e1,"),
+        read(system_prompt_hash=","),
     ]
     assert read().trace.trace_id == derived[0].trace.trace_id
     assert len({row.trace.trace_id for row in derived}) == len(derived)
