@@ -160,8 +160,7 @@ def _internal_error(error: Exception) -> CascadeError:
 
 
 def _report(failure: CascadeError, arguments: Sequence[str]) -> int:
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    if flags.count("-v") + 2 * flags.count("-vv") >= _VERBOSE_ENOUGH_FOR_TRACEBACKS:
+    if _verbosity(arguments) >= _VERBOSE_ENOUGH_FOR_TRACEBACKS:
         _say("".join(traceback.format_exception(failure)))
     _complain(failure)
     if _asks_for_json(arguments):
@@ -182,6 +181,12 @@ def _say(text: str) -> None:
 
 def _secrets() -> list[str]:
     return [os.environ[name] for name in _SECRET_VARIABLES if name in os.environ]
+
+
+def _verbosity(arguments: Sequence[str]) -> int:
+    # Read from the words themselves: the error may be that they could not be parsed.
+    short = sum(len(argument) - 1 for argument in arguments if set(argument[1:]) == {"v"} and argument[0] == "-")
+    return short + arguments.count("--verbose")
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

@@ -173,7 +173,7 @@ def _from_key(key: str, raw: object, file: Path, origin: str) -> Resolved:
     if setting.secret:
         hint = f"Set {setting.env} in the environment, or {key}_file to the path of a file that holds it."
         raise UsageError(f"{file}: {key} is a secret and may not stand in a configuration file.", hint=hint)
-    value = _read(setting, raw, f"{key} in {file}")
+    value = _checked(setting.kind, raw, f"{key} in {file}")
     # A path in a file is meant from where the file stands, not from where the command was typed.
     return Resolved(key, file.parent / value if isinstance(value, Path) else value, origin)
 
@@ -213,6 +213,7 @@ def _unknown(what: str, name: str, known: Iterable[str], file: Path) -> UsageErr
 
 
 def _read(setting: Setting[V], raw: object, where: str) -> V:
+    # Text of the command line and the environment; in TOML a text is a text.
     return _checked(setting.kind, setting.kind.from_text(raw) if isinstance(raw, str) else raw, where)
 
 

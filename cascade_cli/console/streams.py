@@ -105,14 +105,19 @@ class Console:
         from rich.console import Console as RichConsole
         from rich.text import Text
 
-        terminal = RichConsole(file=self.stdout, width=terminal_columns(), no_color=bool(os.environ.get("NO_COLOR")))
+        plain_terminal = bool(os.environ.get("NO_COLOR"))
+        terminal = RichConsole(
+            file=self.stdout, width=terminal_columns(), color_system=None if plain_terminal else "auto"
+        )
         for block in result.blocks:
             terminal.print(rich_table(block) if isinstance(block, Table) else Text(sanitize_lines(block)))
 
     def _write_out(self, lines: Iterable[str]) -> None:
         try:
+            # CSV is raw, and somebody may look at it on a terminal.
+            steerable = self.stdout.isatty()
             for line in lines:
-                self.stdout.write(line)
+                self.stdout.write(sanitize_lines(line) if steerable else line)
             self.stdout.flush()
         except BrokenPipeError:
             # The reader has seen enough; the verdict still becomes the exit status.
