@@ -12,7 +12,9 @@ from cascade_cli.errors import UsageError
 from scorers import PRESETS, ScoringConfig
 
 
-def scoring_config(preset: str, overrides: Mapping[str, object], high_value_categories: tuple[str, ...]) -> ScoringConfig:
+def scoring_config(
+    preset: str, overrides: Mapping[str, object], high_value_categories: tuple[str, ...]
+) -> ScoringConfig:
     """The metric that a command uses.
 
     Args:

@@ -93,7 +93,9 @@ def _gate_failure(gate: Figures | None) -> CascadeError | None:
     if gate is None or gate["passed"]:
         return None
     failed = [check for check in gate["checks"] if not check["passed"]]
-    told = "; ".join(f"{_name(check['key'])} has {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:5])
+    told = "; ".join(
+        f"{_name(check['key'])} has {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:5]
+    )
     which = "the agreement" if gate["judged_on"] == "rate" else "the lower bound of the agreement"
     return GateFailed(
         f"Gate failed: {which} must reach {_percent(gate['threshold'])}, but {told or 'nothing was judged'}."

@@ -28,7 +28,7 @@ from cascade_cli.scoring.gates import Conditions, judge
 from cascade_cli.scoring.summary import summarize
 from cascade_cli.scoring.tables import explanation_blocks, explanation_table, score_blocks, worst_table
 from cascade_cli.sources import read_rows
-from cascade_cli.workspace import PairFilter, stream_pairs
+from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 from scorers import KINDS
 
 
@@ -89,6 +89,8 @@ def _score_file(inquiry: Inquiry, request: Request, console: Console) -> Scored:
 
 def _score_workspace(inquiry: Inquiry, settings: Settings, request: Request, console: Console) -> tuple[Scored, str]:
     path = settings[WORKSPACE_PATH]
+    with Workspace.open(path):
+        pass  # without one there is nothing to score, and none is made
     with recorded_run(path, "score", settings) as run, console.progress("scoring") as advance:
         scored = score_workspace(path, _filter(inquiry), request, processes=inquiry.processes, advance=advance)
         run.counts |= {"pairs": len(scored.figures), "cached": scored.cached, "not_asked": scored.not_asked}

@@ -36,12 +36,16 @@ def _interval_percent(agreement: object) -> str:
 def _f1_interval(micro: object) -> str:
     if not isinstance(micro, Mapping) or micro["f1"] is None:
         return "—"
+    if micro["low"] is None:
+        return f"{micro['f1']:.3f}"
     return f"{micro['f1']:.3f} {micro['low']:.3f}–{micro['high']:.3f}"
 
 
 def score_blocks(data: Figures) -> tuple[Table | str, ...]:
     """The tables of ``cascade score``: agreement by group, F1 by section, kinds of difference."""
     groups, total = data["groups"], data["total"]
+    if not data["pairs"]:
+        return (_counts_line(data),)
     by: list[str] = data["by"]
     if groups and "agreement" not in groups[0]:
         return (_counts_line(data), _item_table(groups, by[0]))
@@ -50,7 +54,7 @@ def score_blocks(data: Figures) -> tuple[Table | str, ...]:
         _counts_line(data),
         Table((*_keys(by), *_AGREEMENT), named, "Agreement of the student with the teacher (95 % interval)"),
         Table((*_keys(by), *_SECTIONS, *_exact_columns(total)), named, "Micro F1 (95 % interval)"),
-        _kinds_table(total),
+        *([_kinds_table(total)] if any(total["kinds"].values()) else []),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cascade_cli.stats.intervals import Floats, Interval, cluster_codes
+from cascade_cli.stats.intervals import Floats, Interval, cluster_codes, wilson
 
 Counts = Sequence[float] | npt.NDArray[np.float64] | npt.NDArray[np.int64]
 _REPLICATES = 2000
@@ -53,12 +53,20 @@ def bootstrap_f1(
         confidence: strictly between 0 and 1.
 
     Returns:
-        An interval within [0, 1], over those replicates whose F1 is defined. None where no event has any item.
+        An interval within [0, 1], over those replicates whose F1 is defined. Where every event is right, or every one
+        wrong, no replicate differs from another and the bootstrap sees no doubt: then Wilson's, each event (cluster)
+        with items counting once. None where no event has any item, or only one has and it is neither.
 
     Raises:
         ValueError: the lengths differ.
     """
     rows = _rows_of((tp, fp, fn), clusters)
+    rows = rows[rows.any(axis=1)]
+    whole = float(_micro_f1(rows.sum(axis=0, keepdims=True))[0])
+    if whole in {0.0, 1.0}:
+        return wilson(whole * len(rows), len(rows), confidence)
+    if len(rows) == 1:
+        return None
     return _percentile_interval(rows, _micro_f1, replicates=replicates, seed=seed, confidence=confidence)
 
 
