@@ -96,9 +96,9 @@ def _fold(text: str) -> str:
         return " ".join(text.replace("`", "'").lower().split())
     if len(text) > CACHED_CHARS:
         text = _long_mark_runs().sub(r"\1", text)
-    text = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHY))
-    # Folding can leave a sequence that composes, and composing one that folds (UAX 21: toNFKC_Casefold).
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text.casefold()).casefold())
+    # Decomposing lays bare what folds, and folding what composes (Unicode Standard, 3.13, toNFKC_Casefold).
+    text = unicodedata.normalize("NFD", text.translate(_TYPOGRAPHY)).casefold()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).casefold())
     return " ".join(text.translate(_TYPOGRAPHY).split())
 
 

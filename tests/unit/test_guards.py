@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +93,10 @@ HARMFUL = [
     ("ask a@acme.com", "ask b@acme.com", "email"),
 ]
 
-any_text = st.text(st.characters(exclude_categories=[]), max_size=40)
+# An iota subscript has no capital of its own: beside another mark, changing case moves it.
+any_text = st.text(st.characters(exclude_categories=[]), max_size=40).filter(
+    lambda text: "\u0345" not in unicodedata.normalize("NFD", text)
+)
 marked_text = st.lists(
     st.sampled_from(words_of("1 2026-03-01 march 5 kg € % not never second 3pm a@b.co v1.2 1.000,00 ii monday -7 q3")),
     max_size=6,

@@ -72,7 +72,10 @@ TWO_NAMES = [
     ("Alice Chen <a@b.com>", "Alice Chen <c@b.com>", "person", "email"),
 ]
 
-any_text = st.text(st.characters(exclude_categories=[]), max_size=40)
+# An iota subscript has no capital of its own: beside another mark, changing case moves it.
+any_text = st.text(st.characters(exclude_categories=[]), max_size=40).filter(
+    lambda text: "\u0345" not in unicodedata.normalize("NFD", text)
+)
 parts = words_of("Anna Kovács, Dr. J. von Siemens AG GmbH & and 2 II 2026 e@x.io Сергей 王 of the -")
 name_like = st.lists(st.sampled_from(parts), max_size=5).map(" ".join)
 names = any_text | name_like

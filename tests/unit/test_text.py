@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from scorers.text import fold, skeleton, unaccented
 
-any_text = st.text(st.characters(exclude_categories=[]), max_size=60)
+# An iota subscript has no capital of its own: beside another mark, changing case moves it.
+any_text = st.text(st.characters(exclude_categories=[]), max_size=60).filter(
+    lambda text: "\u0345" not in unicodedata.normalize("NFD", text)
+)
 
 
 @given(any_text)
