@@ -1,6 +1,6 @@
 """What was pulled, answered, scored and run, in one DuckDB file that many short commands share."""
 
-from cascade_cli.workspace.batches import batches
+from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
 from cascade_cli.workspace.workspace import Workspace, stream_pairs, weight
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
+
+import numpy as np
 
 from cascade_cli.records import Event, Row, StudentAnswer, Trace
 from cascade_cli.storable import storable
@@ -12,10 +14,14 @@ from cascade_cli.storable import storable
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from cascade_cli.ledger import LedgerEntry
 
 T = TypeVar("T")
-Columns = dict[str, list[object]]
+Columns = dict[str, "NDArray[Any]"]
+# Envelopes from Parquet may hold dates and decimals, which JSON has no word for.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 AnswerKey = tuple[str, str, str, int]
 
 
@@ -41,14 +47,14 @@ def trace_columns(rows: Iterable[Row]) -> Columns:
     """The first trace of each id."""
     traces = _first_of_each((row.trace for row in rows), lambda trace: trace.trace_id)
     return {
-        "trace_id": [storable(trace.trace_id) for trace in traces],
-        "event_id": [storable(trace.event_id) for trace in traces],
-        "raw_response": [storable(trace.raw_response) for trace in traces],
-        "system_prompt_hash": [storable(trace.system_prompt_hash) for trace in traces],
-        "llm_model": [storable(trace.llm_model) for trace in traces],
-        "user_prompt": [storable(trace.user_prompt) for trace in traces],
-        "llm_ms": [trace.llm_ms for trace in traces],
-        "created_at": [naive_utc(trace.created_at) for trace in traces],
+        "trace_id": _texts(trace.trace_id for trace in traces),
+        "event_id": _texts(trace.event_id for trace in traces),
+        "raw_response": _texts(trace.raw_response for trace in traces),
+        "system_prompt_hash": _texts(trace.system_prompt_hash for trace in traces),
+        "llm_model": _texts(trace.llm_model for trace in traces),
+        "user_prompt": _texts(trace.user_prompt for trace in traces),
+        "llm_ms": _numbers(trace.llm_ms for trace in traces),
+        "created_at": _moments(trace.created_at for trace in traces),
     }
 
 
@@ -56,14 +62,14 @@ def event_columns(rows: Iterable[Row]) -> Columns:
     """The first event of each id; traces that stand alone bring none."""
     events = _first_of_each((row.trace.event for row in rows if row.trace.event), lambda event: event.id)
     return {
-        "event_id": [storable(event.id) for event in events],
-        "arena": [storable(event.arena) for event in events],
-        "content": [storable(event.content) for event in events],
-        "attributes": [_json_text(event.attributes) for event in events],
-        "participant_set": [[storable(who) for who in event.participant_set] for event in events],
-        "disclosure_class": [storable(event.disclosure_class) for event in events],
-        "source_kind": [storable(event.source_kind) for event in events],
-        "emitted_at": [naive_utc(event.emitted_at) for event in events],
+        "event_id": _texts(event.id for event in events),
+        "arena": _texts(event.arena for event in events),
+        "content": _texts(event.content for event in events),
+        "attributes": _texts(_ENCODER.encode(dict(event.attributes)) for event in events),
+        "participant_set": _texts(_ENCODER.encode(event.participant_set) for event in events),
+        "disclosure_class": _texts(event.disclosure_class for event in events),
+        "source_kind": _texts(event.source_kind for event in events),
+        "emitted_at": _moments(event.emitted_at for event in events),
     }
 
 
@@ -71,12 +77,12 @@ def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
     """The first answer of each key."""
     kept = _first_of_each(answers, _answer_key)
     return {
-        "event_id": [storable(answer.event_id) for answer in kept],
-        "student_model": [storable(answer.student_model) for answer in kept],
-        "prompt_shape": [storable(answer.prompt_shape) for answer in kept],
-        "sample_index": [answer.sample_index for answer in kept],
-        "response": [storable(answer.response) for answer in kept],
-        "student_ms": [answer.student_ms for answer in kept],
+        "event_id": _texts(answer.event_id for answer in kept),
+        "student_model": _texts(answer.student_model for answer in kept),
+        "prompt_shape": _texts(answer.prompt_shape for answer in kept),
+        "sample_index": np.array([answer.sample_index for answer in kept], dtype=np.int32),
+        "response": _texts(answer.response for answer in kept),
+        "student_ms": _numbers(answer.student_ms for answer in kept),
     }
 
 
@@ -84,13 +90,13 @@ def ledger_columns(entries: Iterable[LedgerEntry]) -> Columns:
     """The last entry of each key: a second write refreshes the row."""
     kept = {(entry.event_id, entry.producer): entry for entry in entries}.values()
     return {
-        "event_id": [storable(entry.event_id) for entry in kept],
-        "producer": [entry.producer for entry in kept],
-        "llm_model": [storable(entry.llm_model) for entry in kept],
-        "system_prompt_hash": [storable(entry.system_prompt_hash) for entry in kept],
-        "escalated": [entry.escalated for entry in kept],
-        "escalate_reason": [storable(entry.escalate_reason) for entry in kept],
-        "distilled_at": [naive_utc(entry.distilled_at) for entry in kept],
+        "event_id": _texts(entry.event_id for entry in kept),
+        "producer": _texts(entry.producer for entry in kept),
+        "llm_model": _texts(entry.llm_model for entry in kept),
+        "system_prompt_hash": _texts(entry.system_prompt_hash for entry in kept),
+        "escalated": _texts(None if entry.escalated is None else str(entry.escalated) for entry in kept),
+        "escalate_reason": _texts(entry.escalate_reason for entry in kept),
+        "distilled_at": _moments(entry.distilled_at for entry in kept),
     }
 
 
@@ -102,7 +108,7 @@ def event_of(stored: tuple[Any, ...]) -> Event:
         arena=arena,
         content=content,
         attributes=cast("Mapping[str, object]", json.loads(attributes)),
-        participant_set=tuple(participants),
+        participant_set=tuple(json.loads(participants)),
         disclosure_class=disclosure,
         source_kind=source_kind,
         emitted_at=aware_utc(emitted_at),
@@ -142,6 +148,14 @@ def _answer_key(answer: StudentAnswer) -> AnswerKey:
     return (answer.event_id, answer.student_model, answer.prompt_shape, answer.sample_index)
 
 
-def _json_text(attributes: Mapping[str, object]) -> str:
-    # Envelopes from Parquet may hold dates and decimals, which JSON has no word for.
-    return storable(json.dumps(dict(attributes), ensure_ascii=False, default=str))
+def _texts(values: Iterable[str | None]) -> NDArray[Any]:
+    return np.array([storable(value) for value in values], dtype=np.object_)
+
+
+def _numbers(values: Iterable[float | None]) -> NDArray[Any]:
+    """None becomes NaN, which the statements turn into NULL."""
+    return np.array(list(values), dtype=np.float64)
+
+
+def _moments(values: Iterable[datetime | None]) -> NDArray[Any]:
+    return np.array([naive_utc(value) for value in values], dtype="datetime64[us]")

@@ -8,6 +8,7 @@ import random
 import re
 import time
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -26,7 +27,8 @@ Mode = Literal["read", "write"]
 DATABASE_NAME: Final = "workspace.duckdb"
 LOCK_WAIT_S: Final = 10.0
 # Beside it runs a polars frame of one batch: a command must stay under half a gigabyte.
-_SETTINGS: Final = {"memory_limit": "256MB", "threads": "2"}
+# Columns of objects are text or null; guessing their type from the first thousand would be wrong where those are null.
+_SETTINGS: Final = {"memory_limit": "256MB", "threads": "2", "pandas_analyze_sample": "0"}
 # Waiting processes try again after a random pause, so that they do not meet in step.
 _PAUSE_S: Final = (0.005, 0.04)
 
@@ -67,9 +69,7 @@ def fetch(
     return connection.execute(QUERIES[query], dict(parameters) if parameters else None).fetchall()
 
 
-def change(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None = None
-) -> int:
+def change(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None = None) -> int:
     """How many rows a named INSERT, UPDATE or DELETE changed."""
     return int(fetch(connection, query, parameters)[0][0])
 
@@ -85,9 +85,7 @@ def _explained(file: Path) -> Iterator[None]:
 
 def _prepare(file: Path, mode: Mode) -> None:
     if mode == "read" and not file.exists():
-        raise UsageError(
-            f"There is no workspace at {file.parent}.", hint="Run `cascade pull` first to fill one."
-        )
+        raise UsageError(f"There is no workspace at {file.parent}.", hint="Run `cascade pull` first to fill one.")
     if mode == "read":
         return
     try:
@@ -136,6 +134,7 @@ def _open_patiently(file: Path, *, read_only: bool, wait_s: float) -> duckdb.Duc
         time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - spreads retries, guards nothing
 
 
+@cache
 def _migrations() -> list[tuple[int, str]]:
     scripts = sorted((_HERE / "migrations").iterdir(), key=lambda script: script.name)
     return [(int(script.name[:3]), script.read_text(encoding="utf-8")) for script in scripts]

@@ -1,5 +1,5 @@
--- Every statement of the workspace. Batches arrive as one list per column and are unnested side by side: a hundred
--- times faster than a row at a time, and with bound parameters only.
+-- Every statement of the workspace. A batch stands under the name "batch" as one array per column, which is hundreds of
+-- times faster than a row at a time; all else is bound.
 
 -- name: schema_table_exists
 SELECT count(*) > 0 FROM duckdb_tables() WHERE table_name = 'schema_version' AND NOT internal;
@@ -15,49 +15,26 @@ INSERT INTO schema_version VALUES ($version);
 
 -- name: insert_events
 INSERT OR IGNORE INTO events
-SELECT
-    unnest($event_id::VARCHAR[]),
-    unnest($arena::VARCHAR[]),
-    unnest($content::VARCHAR[]),
-    unnest($attributes::VARCHAR[]),
-    unnest($participant_set::VARCHAR[][]),
-    unnest($disclosure_class::VARCHAR[]),
-    unnest($source_kind::VARCHAR[]),
-    unnest($emitted_at::TIMESTAMP[]);
+SELECT event_id, arena, content, attributes, participant_set, disclosure_class, source_kind, emitted_at
+FROM batch;
 
 -- name: insert_traces
 INSERT OR IGNORE INTO traces
 SELECT
-    unnest($trace_id::VARCHAR[]),
-    unnest($event_id::VARCHAR[]),
-    unnest($raw_response::VARCHAR[]),
-    unnest($system_prompt_hash::VARCHAR[]),
-    unnest($llm_model::VARCHAR[]),
-    unnest($user_prompt::VARCHAR[]),
-    unnest($llm_ms::DOUBLE[]),
-    unnest($created_at::TIMESTAMP[]) AS created,
-    coalesce(created, TIMESTAMP '0001-01-01');
+    trace_id, event_id, raw_response, system_prompt_hash, llm_model, user_prompt,
+    nullif(llm_ms, 'NaN'), created_at, coalesce(created_at, TIMESTAMP '0001-01-01')
+FROM batch;
 
 -- name: insert_answers
 INSERT OR IGNORE INTO student_answers
-SELECT
-    unnest($event_id::VARCHAR[]),
-    unnest($student_model::VARCHAR[]),
-    unnest($prompt_shape::VARCHAR[]),
-    unnest($sample_index::INTEGER[]),
-    unnest($response::VARCHAR[]),
-    unnest($student_ms::DOUBLE[]);
+SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN')
+FROM batch;
 
 -- name: upsert_ledger
 INSERT OR REPLACE INTO ledger
 SELECT
-    unnest($event_id::VARCHAR[]),
-    unnest($producer::VARCHAR[]),
-    unnest($llm_model::VARCHAR[]),
-    unnest($system_prompt_hash::VARCHAR[]),
-    unnest($escalated::BOOLEAN[]),
-    unnest($escalate_reason::VARCHAR[]),
-    unnest($distilled_at::TIMESTAMP[]);
+    event_id, producer, llm_model, system_prompt_hash, escalated::BOOLEAN, escalate_reason, distilled_at
+FROM batch;
 
 -- name: page_of_traces
 SELECT trace_id, event_id, raw_response, system_prompt_hash, llm_model, user_prompt, llm_ms, created_at, ordered_at

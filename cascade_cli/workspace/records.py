@@ -19,9 +19,7 @@ class Added:
     seen: int = 0
 
     def __add__(self, other: Added) -> Added:
-        return Added(
-            self.new_traces + other.new_traces, self.new_answers + other.new_answers, self.seen + other.seen
-        )
+        return Added(self.new_traces + other.new_traces, self.new_answers + other.new_answers, self.seen + other.seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ def read_scores(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> pl.D
         scores = pl.read_parquet(file)
     if scores.is_empty():
         return pl.DataFrame(schema=_KEY_SCHEMA)
-    brought = [
-        column.name for column in scores if column.name in KEY_COLUMNS or column.null_count() < len(column)
-    ]
+    brought = [column.name for column in scores if column.name in KEY_COLUMNS or column.null_count() < len(column)]
     return scores.select(brought)
 
 

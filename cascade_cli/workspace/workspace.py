@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cascade_cli.workspace import columns, runs, scores
-from cascade_cli.workspace.batches import batches
+from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.database import DATABASE_NAME, LOCK_WAIT_S, QUERIES, Mode, change, connect, fetch
 from cascade_cli.workspace.pairs import Bookmark, Page, read_page
 from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
@@ -153,7 +153,10 @@ class Workspace:
         return Added(new_traces, new_answers, len(batch) + len(answers) - new_traces - new_answers)
 
     def _insert(self, query: str, batch: columns.Columns) -> int:
-        return change(self._connection, query, batch) if any(batch.values()) else 0
+        self._connection.register("batch", batch)
+        added = change(self._connection, query)
+        self._connection.unregister("batch")
+        return added
 
 
 def weight(row: Row) -> int:

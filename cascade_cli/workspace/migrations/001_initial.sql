@@ -5,7 +5,7 @@ CREATE TABLE events (
     arena            VARCHAR,
     content          VARCHAR,
     attributes       VARCHAR NOT NULL,  -- a JSON object
-    participant_set  VARCHAR[] NOT NULL,
+    participant_set  VARCHAR NOT NULL,  -- a JSON list
     disclosure_class VARCHAR NOT NULL,
     source_kind      VARCHAR,
     emitted_at       TIMESTAMP

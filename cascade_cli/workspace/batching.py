@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_ITEMS: Final = 5_000
+# Half a second of work: as long as others may be kept waiting.
+MAX_ITEMS: Final = 8_000
 MAX_CHARACTERS: Final = 16_000_000
 
 
