@@ -146,7 +146,11 @@ def surface_similarity(ours: str, theirs: str) -> Match:
     if max(ours.count(" "), theirs.count(" ")) >= _NAME_WORDS:
         return phrase_similarity(ours, theirs)
     match = _names(ours, theirs, "", "")
-    return match._replace(raw=max(match.raw, _but_for_digits(ours, theirs))) if match.veto in _OF_DIGITS else match
+    if match.veto in _OF_DIGITS:
+        return match._replace(raw=max(match.raw, _but_for_digits(ours, theirs)))
+    if match.veto == "negation":
+        return match._replace(raw=max(match.raw, _ratio(_content(ours), _content(theirs))))
+    return match
 
 
 @lru_cache(maxsize=65_536)

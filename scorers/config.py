@@ -22,15 +22,13 @@ _SYMMETRIC = frozenset(
 )  # fmt: skip
 
 # Written (inverse, kept): "A inverse B" is read as "B kept A".
-_INVERSE = MappingProxyType(
-    {
+_INVERSE = {
         "employs": "works at", "employer of": "works at", "managed by": "manages", "reports to": "manages",
         "supervised by": "supervises", "owned by": "owns", "parent of": "child of", "has part": "part of",
         "contains": "part of", "has member": "member of", "supplied by": "supplier of", "has customer": "customer of",
         "attended by": "attends", "has attendee": "attends", "created by": "creator of", "acquired by": "acquired",
         "subsidiary of": "has subsidiary", "founded by": "founder of",
-    }
-)  # fmt: skip
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class ScoringConfig:
         }
     )
     symmetric_relations: frozenset[str] = _SYMMETRIC
-    inverse_relations: Mapping[str, str] = field(default_factory=lambda: _INVERSE)
+    inverse_relations: Mapping[str, str] = field(default_factory=lambda: dict(_INVERSE))
     max_fuzzy_pairs: int = 40_000
     official_exact: bool = False
 
@@ -115,7 +113,7 @@ def _plain(value: object) -> object:
 
 
 DEFAULT = ScoringConfig()
-_STRICT = replace(DEFAULT, fuzzy=False, inverse_relations=MappingProxyType({}), symmetric_relations=frozenset())
+_STRICT = replace(DEFAULT, fuzzy=False, inverse_relations={}, symmetric_relations=frozenset())
 PRESETS: Mapping[str, ScoringConfig] = MappingProxyType(
     {"default": DEFAULT, "strict": _STRICT, "exact": replace(_STRICT, official_exact=True)}
 )

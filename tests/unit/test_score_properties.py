@@ -151,7 +151,8 @@ def test_unicode_composition_does_not_matter(gold, predicted, form):
 @given(extractions, extractions)
 def test_a_spurious_item_or_a_dropped_right_one_never_raises_the_strict_count(gold, predicted):
     before = score_extraction(gold, predicted, PRESETS["strict"])
-    stranger = {**predicted, "entities": [*predicted.get("entities", []), {"name": "Nobody knows this one", "type": "x"}]}
+    unknown = {"name": "Nobody knows this one", "type": "x"}
+    stranger = {**predicted, "entities": [*predicted.get("entities", []), unknown]}
     after = score_extraction(gold, stranger, PRESETS["strict"])
     assert after.entities.tp == before.entities.tp
     assert after.entities.fp == before.entities.fp + 1

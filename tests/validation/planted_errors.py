@@ -46,7 +46,7 @@ def confusion() -> Outcome:
         if not explanation["scorable"]:
             continue
         found = {key(each): each["kind"] for each in explanation["differences"]}
-        wanted = {key(each): "name_variant" if each["harmless"] else each["kind"] for each in planted[row.trace.event_id]}
+        wanted = {key(each): each["kind"] for each in planted[row.trace.event_id]}
         if "invalid_json" in found.values():
             # That nothing was read makes every item missing: one planted error, one found.
             found = {each: kind for each, kind in found.items() if kind == "invalid_json"}

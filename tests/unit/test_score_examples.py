@@ -1,0 +1,239 @@
+"""What the metric must say of telling cases, one by one."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorers import PRESETS, ScoringConfig, score_extraction
+from scorers.emails import find_emails
+
+
+def entity(name, kind="person", **more):
+    return {"name": name, "type": kind, **more}
+
+
+def fact(subject, predicate, object_, category="status", **more):
+    return {"subject": subject, "predicate": predicate, "object": object_, "category": category, **more}
+
+
+def relation(source, kind, target):
+    return {"source": source, "type": kind, "target": target}
+
+
+def kinds(gold, predicted, **options):
+    return [difference.kind for difference in score_extraction(gold, predicted, **options).differences]
+
+
+def fact_kinds(gold, predicted):
+    return kinds({"facts": [gold]}, {"facts": [predicted]})
+
+
+def relation_kinds(gold, predicted):
+    return kinds({"relationships": [gold]}, {"relationships": [predicted]})
+
+
+def test_one_name_variant_costs_once_not_three_times():
+    gold = {
+        "entities": [entity("Acme Corporation", "organization"), entity("Anna Kovács")],
+        "facts": [fact("Acme Corporation", "hired", "Anna Kovács")],
+        "relationships": [relation("Anna Kovács", "works_at", "Acme Corporation")],
+    }
+    predicted = {
+        "entities": [entity("ACME", "organization"), entity("A. Kovács")],
+        "facts": [fact("ACME", "hired", "A. Kovács")],
+        "relationships": [relation("A. Kovács", "works_at", "ACME")],
+    }
+    score = score_extraction(gold, predicted)
+    assert [difference.kind for difference in score.differences] == ["name_variant", "name_variant"]
+    assert score.facts.strict == score.relationships.strict == 1
+
+
+def test_carrying_only_adds_to_what_the_surfaces_say():
+    gold = {
+        "entities": [entity("Globex", "organization", aliases=["The Works"])],
+        "facts": [fact("The Works", "is", "x")],
+    }
+    predicted = {"entities": [entity("Globex", "organization")], "facts": [fact("Globex", "is", "x")]}
+    score = score_extraction(gold, predicted)
+    assert (score.facts.tp, score.facts.raw_tp) == (1, 0)
+
+
+def test_an_ambiguous_surface_resolves_to_nobody():
+    twins = [entity("Ann Lee", aliases=["AL"]), entity("Al Long", aliases=["AL"])]
+    predicted = [entity("Ann Lee", aliases=["Queen"]), entity("Al Long")]
+    score = score_extraction(
+        {"entities": twins, "facts": [fact("AL", "left", "x")]},
+        {"entities": predicted, "facts": [fact("Queen", "left", "x")]},
+    )
+    assert score.facts.tp == 0
+
+
+def test_a_variant_is_not_taken_from_the_person_it_belongs_to():
+    gold = {"entities": [entity("Anna Kovács"), entity("Ádám Kovács")]}
+    predicted = {"entities": [entity("A. Kovács"), entity("Anna Kovács")]}
+    score = score_extraction(gold, predicted)
+    assert score.entities.strict == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind"),
+    [
+        ("2026-03-01", "2026-08-01", "date_mismatch"),
+        ("1,000 EUR", "10,000 EUR", "number_mismatch"),
+        ("Project Atlas 1", "Project Atlas 2", "number_mismatch"),
+        ("approved", "not approved", "negation_mismatch"),
+    ],
+)
+def test_a_guard_names_what_differs_in_an_otherwise_matching_fact_and_forbids_agreement(ours, theirs, kind):
+    gold, predicted = {"facts": [fact("Acme", "said", ours)]}, {"facts": [fact("Acme", "said", theirs)]}
+    score = score_extraction(gold, predicted)
+    assert [difference.kind for difference in score.differences] == [kind]
+    assert score.differences[0].critical
+    assert not score.agrees
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("1,000 EUR", "EUR 1000"), ("1 March 2026", "2026-03-01")])
+def test_a_guard_knows_the_harmless_forms(ours, theirs):
+    assert fact_kinds(fact("Acme", "pays", ours), fact("Acme", "pays", theirs)) == ["name_variant"]
+
+
+def test_a_negated_statement_is_found_though_the_components_are_the_same():
+    gold = fact("Acme", "ship", "Friday", statement="Acme will ship on Friday")
+    assert fact_kinds(gold, {**gold, "statement": "Acme will not ship on Friday"}) == ["negation_mismatch"]
+
+
+def test_swapped_roles_are_not_credited():
+    assert fact_kinds(fact("Anna", "manages", "Bob"), fact("Bob", "manages", "Anna")) == ["wrong_direction"]
+    assert relation_kinds(relation("Anna", "manages", "Bob"), relation("Bob", "manages", "Anna")) == ["wrong_direction"]
+
+
+def test_direction_does_not_count_for_a_symmetric_type():
+    assert relation_kinds(relation("Anna", "knows", "Bob"), relation("Bob", "knows", "Anna")) == []
+
+
+@pytest.mark.parametrize(("one", "other"), [("employs", "works_at"), ("reports_to", "manages"), ("owned_by", "owns")])
+def test_an_inverse_type_says_the_same_with_the_ends_swapped(one, other):
+    assert relation_kinds(relation("Acme", one, "Bob"), relation("Bob", other, "Acme")) == []
+    assert relation_kinds(relation("Acme", one, "Bob"), relation("Acme", other, "Bob")) == ["wrong_direction"]
+
+
+def test_a_wrong_end_is_named_as_gold_wrote_the_relationship():
+    gold = relation("Bob", "reports_to", "Anna")
+    assert relation_kinds(gold, relation("Bob", "reports_to", "Zoltán")) == ["wrong_object"]
+    assert relation_kinds(gold, relation("Zoltán", "reports_to", "Anna")) == ["wrong_subject"]
+    assert relation_kinds(gold, relation("Bob", "knows", "Anna")) == ["wrong_predicate"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kind"),
+    [
+        (fact("Globex", "hired", "Bob"), "wrong_subject"),
+        (fact("Acme", "dismissed", "Bob"), "wrong_predicate"),
+        (fact("Acme", "hired", "Zoltán"), "wrong_object"),
+        (fact("Acme", "hired", "Bob", "risk"), "wrong_category"),
+    ],
+)
+def test_the_one_component_that_differs_gives_the_kind(theirs, kind):
+    assert fact_kinds(fact("Acme", "hired", "Bob"), theirs) == [kind]
+
+
+def test_facts_that_share_one_component_only_have_nothing_to_do_with_each_other():
+    found = fact_kinds(fact("Acme", "hired", "Bob"), fact("Acme", "sells", "tea"))
+    assert sorted(found) == ["missing", "spurious"]
+
+
+def test_right_name_and_wrong_type_is_accepted_at_half_credit():
+    score = score_extraction({"entities": [entity("Acme", "person")]}, {"entities": [entity("Acme", "organization")]})
+    assert (score.entities.tp, score.entities.strict, score.entities.soft) == (1, 0, 0.5)
+    assert [difference.kind for difference in score.differences] == ["wrong_type"]
+
+
+def test_surplus_copies_are_duplicates_on_either_side():
+    once, twice = {"entities": [entity("Acme")]}, {"entities": [entity("Acme"), entity("Acme")]}
+    assert kinds(once, twice) == kinds(twice, once) == ["duplicate"]
+    assert score_extraction(once, twice).entities.tp == 1
+
+
+def test_a_shared_email_identifies_only_where_it_belongs_to_one_on_each_side():
+    gold = {"entities": [entity("Bob Ross", email="bob@x.test")]}
+    assert score_extraction(gold, {"entities": [entity("The painter", email="bob@x.test")]}).entities.tp == 1
+    info = {"entities": [entity("Bob Ross", email="info@x.test"), entity("Ann Lee", email="info@x.test")]}
+    assert score_extraction(info, {"entities": [entity("The painter", email="info@x.test")]}).entities.tp == 0
+
+
+def test_an_email_found_nowhere_is_hallucinated_and_another_one_is_wrong():
+    gold = {"entities": [entity("Bob", email="bob@x.test")]}
+    predicted = {"entities": [entity("Bob", email="rob@x.test")]}
+    assert kinds(gold, predicted, known_emails={"bob@x.test"}) == ["hallucinated_email"]
+    assert kinds(gold, predicted, known_emails={"bob@x.test", "rob@x.test"}) == ["wrong_email"]
+    assert kinds(gold, predicted) == ["wrong_email"]
+    assert not score_extraction(gold, predicted).agrees
+
+
+def test_an_unmatched_fact_of_high_value_forbids_agreement_whatever_else_is_right():
+    items = [entity(f"Name{letter}") for letter in "abcdefghij"]
+    facts = [fact("Acme", f"verb{letter}", "x") for letter in "abcdefghij"]
+    gold = {"entities": items, "facts": [*facts, fact("Acme", "promises", "tea", "commitment")]}
+    score = score_extraction(gold, {"entities": items, "facts": facts})
+    assert score.agreement > 0.9
+    assert not score.agrees
+
+
+def test_a_category_matters_only_across_the_border_of_high_value():
+    gold, status, risk = (fact("Acme", "promises", "tea", category) for category in ("commitment", "status", "risk"))
+    assert not score_extraction({"facts": [gold]}, {"facts": [status]}).agrees
+    assert score_extraction({"facts": [status]}, {"facts": [risk]}).agrees
+
+
+def test_statements_are_compared_where_components_are_missing():
+    score = score_extraction({"facts": ["Acme will ship on Friday"]}, {"facts": ["Acme will ship by Friday"]})
+    assert (score.facts.tp, score.facts.strict) == (1, 0)
+
+
+def test_the_strict_preset_accepts_equal_items_only():
+    gold = {"entities": [entity("Acme Inc", "organization")]}
+    predicted = {"entities": [entity("Acme", "organization")]}
+    assert score_extraction(gold, predicted).entities.tp == 1
+    assert score_extraction(gold, predicted, PRESETS["strict"]).entities.tp == 0
+    assert (
+        score_extraction(gold, {"entities": [entity("ACME  INC", "organization")]}, PRESETS["strict"]).entities.strict
+        == 1
+    )
+
+
+def test_above_the_bound_only_equal_items_are_matched():
+    gold = {"entities": [entity("Acme Inc"), entity("Bob")]}
+    predicted = {"entities": [entity("Acme"), entity("Bob")]}
+    assert score_extraction(gold, predicted, ScoringConfig(max_fuzzy_pairs=0)).entities.tp == 1
+
+
+def test_ends_and_types_are_read_in_every_accepted_spelling():
+    gold = {"relationships": [relation("Ann", "works_at", "Acme")]}
+    for spelled in (
+        {"from": "Ann", "relation": "works at", "to": "Acme"},
+        {"head": "Ann", "label": "worksAt", "tail": "Acme"},
+        {"subject": "Ann", "predicate": "WORKS_AT", "object": "Acme"},
+    ):
+        assert kinds(gold, {"relationships": [spelled]}) == []
+    assert kinds({"entities": ["Ann"], "facts": ["x is y"]}, {"entities": [{"name": "ann"}], "facts": ["X is Y"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "emails"),
+    [
+        ("Ann <Ann.Lee+x@Mail.Acme.test>, bob@acme.test.", {"ann.lee+x@mail.acme.test", "bob@acme.test"}),
+        ("a@b@c.de", {"b@c.de"}),
+        ("a@b.c@d.e", {"a@b.c"}),
+        ("no@dot and @nobody.test", set()),
+        ("Ünïcode@bücher.test", {"ünïcode@bücher.test"}),
+    ],
+)
+def test_emails_are_found_as_the_pattern_of_the_contract_finds_them(text, emails):
+    assert find_emails(text) == emails
+
+
+@given(st.text(alphabet="ab.@-+_ é\n", max_size=40))
+def test_emails_are_those_of_the_plain_quadratic_pattern(text):
+    assert find_emails(text) == {match.lower() for match in re.findall(r"[\w.+-]+@[\w.-]+\.\w+", text)}
