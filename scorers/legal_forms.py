@@ -90,14 +90,14 @@ _ALSO_WORDS = frozenset(
 _CONTRASTS = frozenset(
     frozenset(pair.split("/"))
     for pair in words_of(
-        "ag/gmbh ag/kg gmbh/kg sa/sarl sa/sas bv/nv spa/srl ltd/plc inc/llc kft/zrt kft/nyrt nyrt/zrt jsc/llc "
+        "ag/gmbh ag/kg gmbh/kg sa/sarl bv/nv spa/srl ltd/plc inc/llc kft/zrt kft/nyrt nyrt/zrt jsc/llc "
         "oy/oyj aps/as llc/lp llp/ltd inc/lp"
     )
 )
 """Forms of one jurisdiction that stand side by side there: the same words before both name two legal persons."""
 
-_NEVER_FIRST = frozenset({("co",), ("company",), ("limited",), ("corporation",)})
-"""Forms that open a name only as an ordinary word."""
+_MAY_OPEN = frozenset({*_LONG_FORMS, *words_of("pt cv srl sarl spa llc oao ooo zao tov uab sia oy")})
+"""Forms that are written in front of names; another at the start is an ordinary word (``CA Technologies``)."""
 
 GLUED_FORMS = ("gmbh", "ag", "ltd", "inc", "llc")
 """Forms found written onto the name (``SiemensAG``); only looked for where the rest is long enough."""
@@ -118,11 +118,15 @@ class Stripped:
 
 @dataclass(frozen=True, slots=True)
 class _Forms:
-    """Every form as the words of its skeleton, with its canonical short form, and indexes to pass over most names."""
+    """Forms at the end and at the start of names, as words, with their canonical short forms.
 
-    short: dict[tuple[str, ...], str]
-    first_words: frozenset[str]
+    The sets of last and first words let most names be passed over at once.
+    """
+
+    closing: dict[tuple[str, ...], str]
+    opening: dict[tuple[str, ...], str]
     last_words: frozenset[str]
+    first_words: frozenset[str]
     longest: int
 
 
@@ -135,13 +139,14 @@ def strip_legal_form(words: tuple[str, ...]) -> Stripped:
     forms = _forms()
     found: str | None = None
     while len(words) > 1:
-        size = _size_at_end(words, forms)
-        term, rest = (words[-size:], words[:-size]) if size else ((), words)
-        if not size and (size := _size_at_start(words, forms)):
-            term, rest = words[:size], words[size:]
-        if not size:
+        if size := _size_at_end(words, forms):
+            found = found or forms.closing[words[-size:]]
+            words = words[:-size]
+        elif size := _size_at_start(words, forms):
+            found = found or forms.opening[words[:size]]
+            words = words[size:]
+        else:
             break
-        words, found = rest, found or forms.short[term]
     return Stripped(words, found)
 
 
@@ -149,14 +154,14 @@ def _size_at_end(words: tuple[str, ...], forms: _Forms) -> int:
     if words[-1] not in forms.last_words:
         return 0
     sizes = range(min(forms.longest, len(words) - 1), 0, -1)
-    return next((size for size in sizes if words[-size:] in forms.short), 0)
+    return next((size for size in sizes if words[-size:] in forms.closing), 0)
 
 
 def _size_at_start(words: tuple[str, ...], forms: _Forms) -> int:
     if words[0] not in forms.first_words:
         return 0
     sizes = range(min(forms.longest, len(words) - 1), 0, -1)
-    return next((size for size in sizes if words[:size] in forms.short), 0)
+    return next((size for size in sizes if words[:size] in forms.opening), 0)
 
 
 def contrasting_forms(a: str | None, b: str | None) -> bool:
@@ -171,10 +176,12 @@ def _forms() -> _Forms:
     listed = {term for table in (terms_by_type, terms_by_country) for some in table.values() for term in some}
     terms = {skeleton(term.replace("&", " and ")) for term in listed} - _ALSO_WORDS - {""}
     short = {term: _SAME_FORM.get(term, term) for term in sorted(terms)} | _LONG_FORMS
-    by_words = {tuple(term.split()): form for term, form in short.items()}
+    closing = {tuple(term.split()): form for term, form in short.items()}
+    opening = {words: form for words, form in closing.items() if " ".join(words) in _MAY_OPEN}
     return _Forms(
-        by_words,
-        frozenset(words[0] for words in by_words if words not in _NEVER_FIRST),
-        frozenset(words[-1] for words in by_words),
-        max(map(len, by_words)),
+        closing,
+        opening,
+        frozenset(words[-1] for words in closing),
+        frozenset(words[0] for words in opening),
+        max(map(len, closing)),
     )

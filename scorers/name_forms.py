@@ -60,11 +60,9 @@ _KINDS: dict[str, Kind] = {
 
 _TITLES = frozenset(
     words_of(
-        "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor "
-        "signora sr sra "
-        "srta don dona rev reverend hon president senator minister chancellor ing dipl mag phd md esq shaikh "
-        "sheikh shaykh "
-        "haji hajji mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess"
+        "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor signora sr "
+        "sra srta rev reverend hon president senator minister chancellor ing dipl mag shaikh sheikh shaykh haji hajji "
+        "mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess"
     )
 )
 _SUFFIXES = frozenset(words_of("jr sr junior senior phd md esq dds mba ifj id"))
@@ -110,6 +108,7 @@ _ORGANISATION_WORDS = frozenset(
 _PERSON_DOTS = re.compile(r"(?<=\b[^\W\d_])\.|\.(?=\s|$)")
 _INITIAL = re.compile(r"[a-z]\.[ a-z-]")
 _INVERTED = re.compile(r"[^\W\d]+(?: [^\W\d]+)?, ?[^\W\d]+\.?(?: [^\W\d]+\.?){0,2}$")
+# Digits put for letters, by a scanner or on purpose.
 _LEET = str.maketrans("013457", "oleast")
 _LOGOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
@@ -179,7 +178,7 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
     latin = folded if folded.isascii() else anyascii(folded).lower()
     native = "" if folded.isascii() else _native(folded)
     words, form = tuple(skeleton(latin).split()), None
-    if kind != "person":
+    if kind in ("organisation", "unknown"):
         words, form = _without_form(folded, words, latin=not native)
     if kind == "unknown":
         kind = "organisation" if form or not _ORGANISATION_WORDS.isdisjoint(words) else _person_or_unknown(latin, words)

@@ -41,17 +41,6 @@ _UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, o
 _IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
 _ACROSS_SCRIPTS = {rules: replace(rules, across_scripts=True) for rules in (_PERSONAL, _UNKNOWN, _IMPERSONAL)}
 
-MAX_ACRONYM_CHARS = 4
-"""Names of organisations and things with no more letters than this are the same or different, never variants."""
-
-MAX_LONG_CHARS = 1_024
-MIN_LONG_LIKENESS = 0.9
-"""Names too long to be aligned are compared over this many characters, and then have to be this close."""
-
-_PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=True, omits_middle=True)
-_UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
-_IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
-
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
@@ -152,7 +141,8 @@ def _rules(a: NameForm, b: NameForm) -> WordRules:
 
 
 def _word_breaks_apart(a: NameForm, b: NameForm) -> float:
-    """Return the likeness of the names without word breaks, 0 unless they are close."""
-    if min(len(a.joined), len(b.joined)) < MIN_JOINED_CHARS:
+    """Return the likeness of the names without word breaks; 0 unless they are close and none only adds words."""
+    left, right = set(a.words), set(b.words)
+    if left <= right or right <= left or min(len(a.joined), len(b.joined)) < MIN_JOINED_CHARS:
         return 0.0
     return JOINED * OSA.normalized_similarity(a.joined, b.joined, score_cutoff=MIN_JOINED_LIKENESS)

@@ -57,6 +57,7 @@ def test_letters_vowel_signs_and_digits_of_every_script_survive_in_the_skeleton(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("Iıİ".lower(), "iii\u0307"),
         ("  Anna\u00a0 KOVÁCS\n", "anna kovács"),
         ("Jean\u2010Luc \u2013 \u2018x\u2019", "jean-luc - 'x'"),
         ("\u201eACME\u201c", '"acme"'),
