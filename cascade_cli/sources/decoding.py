@@ -37,7 +37,8 @@ def decode_json(text: str) -> object:
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON at character {error.pos + 1}: {error.msg}") from None
+        problem = error.msg.removesuffix(" starting at").removesuffix(":")
+        raise ValueError(f"not JSON at character {error.pos + 1}: {problem}") from None
     except ValueError:
         raise ValueError("not readable: a number in it has too many digits") from None
     except RecursionError:

@@ -56,7 +56,7 @@ def _read(location: str | Path, max_line_bytes: int) -> Iterator[Row | BadRow]:
     name = "standard input" if path is None else str(path)
     stream = open_input(path)
     with stream if path else nullcontext():
-        head = read_head(stream)
+        head = read_head(stream, name)
         if foreign := foreign_format(head):
             raise UsageError(f"{name} seems to be {foreign}.", hint=_FORMATS_HINT)
         if not head.startswith(PARQUET):

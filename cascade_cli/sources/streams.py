@@ -103,16 +103,22 @@ def open_input(path: Path | None) -> BinaryIO:
         raise UsageError(f"{path} is a folder.", hint="Name one of the files in it.") from error
     except PermissionError as error:
         raise UsageError(f"{path} may not be read.", hint="Ask its owner for permission.") from error
-    except (OSError, ValueError) as error:
-        raise DependencyError(f"{path!r} cannot be opened: {error}.") from error
+    except ValueError as error:  # a NUL in the path
+        raise UsageError(f"{str(path)!r} is not a path.", hint="Check the path.") from error
+    except OSError as error:
+        raise DependencyError(f"{path} cannot be opened: {error.strerror}.") from error
 
 
-def read_head(stream: BinaryIO) -> bytes:
-    """Read the first bytes, which tell what a file is; fewer where the input is shorter."""
-    head = b""
-    while len(head) < _MAGIC_BYTES and (chunk := stream.read(_MAGIC_BYTES - len(head))):
-        head += chunk
-    return head
+def read_head(stream: BinaryIO, name: str) -> bytes:
+    """Read the first bytes, which tell what a file is; fewer where the input is shorter.
+
+    Raises:
+        DependencyError: the disk refuses.
+    """
+    try:
+        return stream.read(_MAGIC_BYTES)
+    except OSError as error:
+        raise DependencyError(f"{name} cannot be read: {error.strerror}.") from error
 
 
 def foreign_format(head: bytes) -> str | None:

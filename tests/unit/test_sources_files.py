@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.records import BadRow, Event, Row, StudentAnswer, Trace
 from cascade_cli.sources import read_rows
 
@@ -242,6 +243,25 @@ def test_a_file_that_cannot_be_opened_is_refused_with_a_hint(tmp_path: Path) -> 
         with pytest.raises(UsageError, match=expected) as raised:
             list(read_rows(path))
         assert raised.value.hint is not None
+
+
+def test_what_is_no_path_at_all_is_refused() -> None:
+    with pytest.raises(UsageError, match="is not a path"):
+        list(read_rows("rows\0.jsonl"))
+
+
+def test_a_disk_that_fails_is_no_fault_of_the_user(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FailingDisk(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell():
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+        read1 = read
+
+    monkeypatch.setattr(Path, "open", lambda *_: FailingDisk(line_of()))
+    with pytest.raises(DependencyError, match=r"reading fails after line 0: .*Input/output error"):
+        list(read_rows(path))
 
 
 def test_a_file_without_permission_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
