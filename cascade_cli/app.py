@@ -12,7 +12,7 @@ import sys
 import traceback
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Never
+from typing import TYPE_CHECKING, Annotated, Never, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -90,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     except CascadeError as error:
         failure = error
     except _TyperUsageError as error:
-        failure = _usage_error(error)
+        failure = _usage_error(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
         failure = _Interrupted("Interrupted.")
     except _TerminateSignal:
@@ -117,9 +117,7 @@ def _root() -> TyperGroup:
         elif context.invoked_subcommand is None:
             typer.echo(context.get_help())
 
-    group = typer.main.get_command(root)
-    assert isinstance(group, TyperGroup)  # noqa: S101 - cls says so; typer's signature does not
-    return group
+    return cast("TyperGroup", typer.main.get_command(root))
 
 
 def _load(name: str) -> TyperCommand | TyperGroup:
@@ -138,9 +136,9 @@ def _verdict(outcome: object) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def _usage_error(error: Exception) -> UsageError:
+def _usage_error(error: Exception, arguments: Sequence[str]) -> UsageError:
     context: typer.Context | None = getattr(error, "ctx", None)
-    path = context.command_path if context else "cascade"
+    path = context.command_path if context else f"cascade {_command_name(arguments)}".strip()
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     return UsageError(message, hint=f"See: {path} --help")
 

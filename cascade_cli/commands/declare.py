@@ -92,7 +92,7 @@ def command(function: Callable[..., Result]) -> TyperCommand:
 def group(name: str, summary: str, *commands: TyperCommand) -> TyperGroup:
     """Declare a command that is only a word before others, as ``config`` is before ``show``."""
     members: dict[str, Any] = {member.name or "": member for member in commands}
-    return TyperGroup(name=name, help=summary, commands=members, rich_markup_mode=None, no_args_is_help=True)
+    return TyperGroup(name=name, help=summary, commands=members, rich_markup_mode=None)
 
 
 def _built(function: Callable[..., object], cls: type[TyperCommand]) -> Any:  # noqa: ANN401 - as above

@@ -54,6 +54,8 @@ def raising(error: BaseException) -> Callable[[], Result]:
     [
         (["scroe"], "No such command 'scroe'. Did you mean 'score'?", "cascade --help"),
         (["config", "shwo"], "Did you mean 'show'?", "cascade config --help"),
+        (["config"], "Missing command", "cascade config --help"),
+        (["pull", "--since"], "'--since' requires an argument", "cascade pull --help"),
         (["runs", "--limt", "3"], "--limit", "cascade runs --help"),
         (["runs", "--limit", "many"], "'many' is not a valid int", "cascade runs --help"),
         (["runs", "--limit", "0"], "0 is not in the range", "cascade runs --help"),
