@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from typing import Any
 
 from cascade_cli.records import BadRow, Row
@@ -81,8 +82,10 @@ def _as_read(pair: Pair) -> tuple[bool, int]:
 
 def _aligned(name: str, pair: Pair, reading: Reading, difference: Difference | None) -> dict[str, object]:
     return {
-        "gold": None if pair.gold is None else items_of(reading.gold or {}, name)[pair.gold],
-        "predicted": None if pair.predicted is None else items_of(reading.predicted or {}, name)[pair.predicted],
+        "gold": None if pair.gold is None else _finite(items_of(reading.gold or {}, name)[pair.gold]),
+        "predicted": None
+        if pair.predicted is None
+        else _finite(items_of(reading.predicted or {}, name)[pair.predicted]),
         "accepted": pair.accepted,
         "strict": pair.strict,
         "similarity": pair.similarity if pair.gold is not None and pair.predicted is not None else None,
@@ -96,11 +99,20 @@ def _difference(difference: Difference) -> dict[str, object]:
     return {
         "section": difference.section,
         "kind": difference.kind,
-        "gold": difference.gold,
-        "predicted": difference.predicted,
+        "gold": _finite(difference.gold),
+        "predicted": _finite(difference.predicted),
         "similarity": difference.similarity,
         "threshold": difference.threshold,
         "accepted": difference.accepted,
         "critical": difference.critical,
         "reason": difference.reason,
     }
+
+
+def _finite(value: object) -> object:
+    """A value as JSON can hold it: a model may write 1e999, which is infinite to a reader and a text to us."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
