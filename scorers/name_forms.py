@@ -17,7 +17,8 @@ from scorers.legal_forms import GLUED_FORMS, strip_legal_form
 from scorers.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
 from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, words_of
 
-Kind = Literal["person", "organisation", "other", "unknown"]
+Kind = Literal["person", "likely person", "organisation", "other", "unknown"]
+"""What a name names; ``likely person`` where the text says so and the caller does not."""
 
 MAX_ALIGNED_CHARS = 256
 """Names longer than this after folding are compared as one string, never word by word."""
@@ -62,7 +63,8 @@ _TITLES = frozenset(
     words_of(
         "mr mrs ms miss mx dr prof professor sir dame lord lady herr frau mme mlle monsieur madame signor signora sr "
         "sra srta rev reverend hon president senator minister chancellor ing dipl mag shaikh sheikh shaykh haji hajji "
-        "mullah maulavi mawlawi capt captain col colonel gen general lt sgt king queen prince princess"
+        "mullah maulavi mawlawi capt captain admiral commodore major lieutenant col colonel gen general lt sgt king "
+        "queen prince princess"
     )
 )
 _SUFFIXES = frozenset(words_of("jr sr junior senior phd md esq dds mba ifj id"))
@@ -77,6 +79,9 @@ PARTICLES = frozenset(
 
 STOP_WORDS = frozenset(words_of("the a an of and for in on at und der die das et la le les de del du di y e i o to"))
 """Small words inside other names."""
+
+CONNECTIVES = frozenset(words_of("the of and for in on at to"))
+"""Words that no name of a person has."""
 
 _VESSEL_PREFIXES = frozenset(words_of("mv ms ss mt mts hms uss rms mt fv sy"))
 _ABBREVIATIONS = {
@@ -182,7 +187,7 @@ def _form(folded: str, kind: Kind, emails: frozenset[str]) -> NameForm:
         words, form = _without_form(folded, words, latin=not native)
     if kind == "unknown":
         kind = "organisation" if form or not _ORGANISATION_WORDS.isdisjoint(words) else _person_or_unknown(latin, words)
-    if kind == "person":
+    if kind in ("person", "likely person"):
         words, form = _person_words(latin), None
     else:
         words = _other_words(words, kind)
@@ -241,11 +246,11 @@ def _unglue(words: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
 
 
 def _person_or_unknown(latin: str, words: tuple[str, ...]) -> Kind:
-    """Call a name a person's if it has a title or an initial, is inverted, or opens with a known given name."""
-    if not 1 < len(words) <= MAX_PERSON_WORDS or not all(map(str.isalpha, words)):
+    """Take a name for a person's if it has a title or an initial, is inverted, or opens with a known given name."""
+    if not 1 < len(words) <= MAX_PERSON_WORDS or not all(map(str.isalpha, words)) or not CONNECTIVES.isdisjoint(words):
         return "unknown"
     telling = words[0] in _TITLES or _INITIAL.match(latin) or _INVERTED.match(latin) or is_given_name(words[0])
-    return "person" if telling else "unknown"
+    return "likely person" if telling else "unknown"
 
 
 def _person_words(latin: str) -> tuple[str, ...]:
@@ -285,7 +290,7 @@ def _roman_as_digits(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _name_marks(folded: str, words: tuple[str, ...], kind: Kind, emails: frozenset[str]) -> Marks:
     """Read the marks of a name; a person's words are names, so only digits and a generation (``III``) count there."""
-    if kind == "person":
+    if kind in ("person", "likely person"):
         has_number = any(map(str.isdigit, words)) or (bool(words) and words[-1] in SURE_ROMAN_NUMERALS)
         marks = read_marks(" ".join(words)) if has_number else NO_MARKS
     elif ROMAN_NUMERALS.keys().isdisjoint(folded.split()):

@@ -9,7 +9,15 @@ from rapidfuzz.distance import OSA, Indel
 from scorers.guards import NO_MARKS, veto
 from scorers.legal_forms import contrasting_forms
 from scorers.name_alignment import CONFLICT, Likeness, WordRules, judge
-from scorers.name_forms import MAX_ALIGNED_CHARS, PARTICLES, STOP_WORDS, NameForm, prepare_name
+from scorers.name_forms import (
+    CONNECTIVES,
+    MAX_ALIGNED_CHARS,
+    MAX_PERSON_WORDS,
+    PARTICLES,
+    STOP_WORDS,
+    NameForm,
+    prepare_name,
+)
 
 __all__ = ["ENTITY_THRESHOLD", "NameForm", "NameMatch", "compare_names", "name_similarity", "prepare_name"]
 
@@ -37,9 +45,14 @@ MIN_LONG_LIKENESS = 0.9
 """Names too long to be aligned are compared over this many characters, and then have to be this close."""
 
 _PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=True, omits_middle=True)
-_UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
+_LIKELY_PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=False, omits_middle=True)
+_UNKNOWN_SHORT = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
+_UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
 _IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
-_ACROSS_SCRIPTS = {rules: replace(rules, across_scripts=True) for rules in (_PERSONAL, _UNKNOWN, _IMPERSONAL)}
+_ACROSS_SCRIPTS = {
+    rules: replace(rules, across_scripts=True)
+    for rules in (_PERSONAL, _LIKELY_PERSONAL, _UNKNOWN_SHORT, _UNKNOWN, _IMPERSONAL)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +146,21 @@ def _only_marks(form: NameForm) -> bool:
 
 
 def _rules(a: NameForm, b: NameForm) -> WordRules:
-    kinds = {a.kind, b.kind}
-    rules = _PERSONAL if "person" in kinds else _UNKNOWN
-    if not kinds.isdisjoint({"organisation", "other"}):
-        rules = _IMPERSONAL
+    rules = _rules_of_kinds(a, b)
     return rules if bool(a.native) == bool(b.native) else _ACROSS_SCRIPTS[rules]
+
+
+def _rules_of_kinds(a: NameForm, b: NameForm) -> WordRules:
+    kinds = {a.kind, b.kind}
+    if not kinds.isdisjoint({"organisation", "other"}):
+        return _IMPERSONAL
+    if "person" in kinds:
+        return _PERSONAL
+    if "likely person" in kinds:
+        return _LIKELY_PERSONAL
+    # A word in the middle may be a middle name, but in "Award for Best Supporting Actor" it tells.
+    short = max(len(a.words), len(b.words)) <= MAX_PERSON_WORDS and CONNECTIVES.isdisjoint(a.words + b.words)
+    return _UNKNOWN_SHORT if short else _UNKNOWN
 
 
 def _word_breaks_apart(a: NameForm, b: NameForm) -> float:

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from scorers.text import words_of
+
 SAME_SOUND = 0.95
 """Similarity of two words that differ only as transliterations do."""
 
@@ -15,6 +17,14 @@ MIN_CONSONANTS = 2
 
 MIN_SOUNDING = 0.3
 """Below this likeness of letters the sound is not looked at."""
+
+_OPPOSITES = frozenset(
+    words_of(
+        "north south east west northern southern eastern western upper lower inner outer internal external "
+        "import export imports exports input output inbound outbound male female men women mens womens"
+    )
+)
+"""Words that are alike in letters and never spellings of each other."""
 
 _SOUNDS = (
     ("q", "k"), ("ck", "k"), ("tsch", "q"), ("sch", "s"), ("tch", "q"), ("ch", "q"), ("cz", "q"),
@@ -66,6 +76,8 @@ def word_similarity(a: str, b: str) -> float:
     One minus the share of letters to be changed, inserted, dropped or swapped with their neighbour (optimal string
     alignment), averaged over spelling and sound, so that a transliteration is nearer than a different word.
     """
+    if a != b and a in _OPPOSITES and b in _OPPOSITES:
+        return 0.0
     letters: float = OSA.normalized_similarity(a, b)
     if letters == 1.0 or letters < MIN_SOUNDING:
         return letters
