@@ -5,7 +5,8 @@ The record of a pair holds verdict, similarity and kind; counts, differences and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from scorers.assignment import Edge, assign
@@ -43,6 +44,9 @@ class Pair(NamedTuple):
     kind: str | None
 
 
+_EQUAL_PAIR = partial(Pair, similarity=1.0, accepted=True, strict=True, plain=True, kind=None)
+
+
 class Keyed(Protocol):
     """An item with the key that strict equality compares."""
 
@@ -52,7 +56,6 @@ class Keyed(Protocol):
 
 Item = TypeVar("Item", bound=Keyed)
 Key = tuple[object, ...]
-EQUAL = Judgement(1.0, accepted=True, strict=True, plain=True, kind=None)
 UNRELATED = Judgement(0.0, accepted=False, strict=False, plain=False, kind=None)
 
 
@@ -79,15 +82,17 @@ def align(
         One record for every accepted pair, rejected pair and single item; every item stands in exactly one.
     """
     pairs = _fix_equal(gold, predicted, judge, keys, fixable)
-    left, right = _unmatched(gold, predicted, pairs)
+    left, right = _unmatched(len(gold), len(predicted), pairs)
+    if not left and not right:
+        return pairs
     judged: dict[tuple[int, int], Judgement] = {}
-    if left and right and len(left) * len(right) <= max_pairs:
+    if len(left) * len(right) <= max_pairs:
         judged = {(i, j): judge(gold[i], predicted[j]) for i in left for j in right}
-        pairs += _choose(gold, predicted, judged, {cell: seen for cell, seen in judged.items() if seen.accepted})
-    left, right = _unmatched(gold, predicted, pairs)
-    if left or right:
-        pairs += _account_for_rest(gold, predicted, judged, left, right)
-    return pairs
+    chosen = _choose(gold, predicted, judged, {cell: seen for cell, seen in judged.items() if seen.accepted})
+    if chosen:
+        pairs += chosen
+        left, right = _unmatched(len(gold), len(predicted), pairs)
+    return pairs + _account_for_rest(gold, predicted, judged, left, right)
 
 
 def _fix_equal(
@@ -98,20 +103,29 @@ def _fix_equal(
     fixable: Callable[[Item, Item], bool],
 ) -> list[Pair]:
     """Pair items whose key occurs once on each side, or whose copies are the same in everything compared."""
-    at_gold, at_predicted = _positions(keys[0]), _positions(keys[1])
     pairs: list[Pair] = []
-    for key, ours in at_gold.items():
-        theirs = at_predicted.get(key)
-        if theirs is None or not fixable(gold[ours[0]], predicted[theirs[0]]):
-            continue
-        if len(ours) == 1 == len(theirs) or (_identical(gold, ours) and _identical(predicted, theirs)):
-            # A shortcut for the commonest case: no surface differs, so there is nothing to compute.
-            if gold[ours[0]].key == predicted[theirs[0]].key:
-                seen = EQUAL
-            else:
-                seen = judge(gold[ours[0]], predicted[theirs[0]])
-            pairs += [_record(i, j, seen) for i, j in zip(ours, theirs, strict=False)]
+    for i, j in _candidates(gold, predicted, keys):
+        one, other = gold[i], predicted[j]
+        if fixable(one, other):
+            # Where no surface differs there is nothing to compute; nearly every pair is of this sort.
+            pairs.append(_EQUAL_PAIR(i, j) if one.key == other.key else _record(i, j, judge(one, other)))
     return pairs
+
+
+def _candidates(
+    gold: Sequence[Item], predicted: Sequence[Item], keys: tuple[Sequence[Key], Sequence[Key]]
+) -> Iterable[tuple[int, int]]:
+    """Positions of items with equal keys, copies included where they are all the same."""
+    places = dict(zip(keys[1], range(len(predicted)), strict=True))
+    if len(places) == len(predicted) and len(set(keys[0])) == len(gold):
+        return [(i, places[key]) for i, key in enumerate(keys[0]) if key in places]
+    ours, theirs = _positions(keys[0]), _positions(keys[1])
+    return [
+        cell
+        for key, copies in ours.items()
+        if key in theirs and _identical(gold, copies) and _identical(predicted, theirs[key])
+        for cell in zip(copies, theirs[key], strict=False)
+    ]
 
 
 def _positions(keys: Sequence[Key]) -> dict[Key, list[int]]:
@@ -126,13 +140,13 @@ def _identical(items: Sequence[Item], positions: list[int]) -> bool:
     return all(items[position] == first for position in positions)
 
 
-def _unmatched(gold: Sequence[Item], predicted: Sequence[Item], pairs: list[Pair]) -> tuple[list[int], list[int]]:
+def _unmatched(gold_items: int, predicted_items: int, pairs: list[Pair]) -> tuple[list[int], list[int]]:
     """The positions on each side that no pair holds yet."""
-    if len(pairs) == len(gold) == len(predicted):
+    if len(pairs) == gold_items == predicted_items:
         return [], []
-    left = {pair.gold for pair in pairs}
-    right = {pair.predicted for pair in pairs}
-    return [i for i in range(len(gold)) if i not in left], [j for j in range(len(predicted)) if j not in right]
+    left = {pair[0] for pair in pairs}
+    right = {pair[1] for pair in pairs}
+    return [i for i in range(gold_items) if i not in left], [j for j in range(predicted_items) if j not in right]
 
 
 def _choose(

@@ -212,7 +212,7 @@ def _but_for_digits(ours: str, theirs: str) -> float:
 
 def _ratio(one: str, other: str) -> float:
     if not one or not other:
-        return float(one == other)
+        return 0.0  # nothing but punctuation is left, which was seen to differ
     return max(Indel.normalized_similarity(one, other), Indel.normalized_similarity(one.split(), other.split()))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple, TypeVar
 
 from scorers.config import ScoringConfig
 from scorers.emails import find_emails
@@ -76,23 +76,52 @@ class Items(NamedTuple):
         return len(self.entities), len(self.facts), len(self.relationships)
 
 
+Item = TypeVar("Item")
+_SEARCHED_ITEMS = 40
+"""Above this many a search among the items of the other side costs more than it saves."""
+_PLAIN_ENTITY = frozenset({"name", "type"})
 _SOURCE_KEYS = ("source", "from", "head", "subject")
 _TYPE_KEYS = ("type", "predicate", "relation", "label")
 _TARGET_KEYS = ("target", "to", "tail", "object")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 
 
-def read_items(extraction: Mapping[str, object], config: ScoringConfig) -> Items:
+def read_items(
+    extraction: Mapping[str, object],
+    config: ScoringConfig,
+    like: tuple[Mapping[str, object], Items] | None = None,
+) -> Items:
     """Read the sections of an extraction; an absent section is empty, unknown fields are left alone.
+
+    Args:
+        extraction: in the shape of the contract.
+        config: which relationship types are inverse or symmetric.
+        like: another extraction and what was read of it: an item that stands there as well is not read again, for a
+            prediction mostly repeats what gold says, to the letter.
 
     Raises:
         MalformedExtraction: the extraction breaks the schema of the contract.
     """
+    known = like or ({}, Items([], [], []))
     return Items(
-        [_entity(item) for item in section(extraction, "entities")],
-        [_fact(item) for item in section(extraction, "facts")],
-        [_relationship(item, config) for item in section(extraction, "relationships")],
+        _read(extraction, "entities", _entity, known[0], known[1].entities),
+        _read(extraction, "facts", _fact, known[0], known[1].facts),
+        _read(extraction, "relationships", partial(_relationship, config=config), known[0], known[1].relationships),
     )
+
+
+def _read(
+    extraction: Mapping[str, object],
+    name: str,
+    read: Callable[[object], Item],
+    other: Mapping[str, object],
+    known: list[Item],
+) -> list[Item]:
+    items = section(extraction, name)
+    if not 0 < len(known) <= _SEARCHED_ITEMS:
+        return [read(item) for item in items]
+    others = section(other, name)
+    return [known[others.index(item)] if item in others else read(item) for item in items]
 
 
 def section(extraction: Mapping[str, object], name: str) -> Sequence[object]:
@@ -129,8 +158,14 @@ def first_present(item: Mapping[str, object], keys: tuple[str, ...]) -> str:
     """The text of the first of the accepted spellings of a field that is there."""
     for key in keys:
         if key in item:
-            return plain_text(item[key])
+            return _field(item, key)
     return ""
+
+
+def _field(item: Mapping[str, object], name: str) -> str:
+    """A field's text. Every field of every item passes here, and nearly every one is a text."""
+    value = item.get(name, "")
+    return value if value.__class__ is str else plain_text(value)
 
 
 def _entity(item: object) -> Entity:
@@ -138,10 +173,12 @@ def _entity(item: object) -> Entity:
         return Entity((fold(item), ""), item, (), _emails(item))
     if not isinstance(item, dict):
         raise MalformedExtraction(f"an entity is {type(item).__name__}, neither an object nor a string")
-    name = plain_text(item.get("name"))
-    aliases = _texts(item["aliases"]) if "aliases" in item else ()
-    emails = _emails(name, *aliases, *_texts(item.get("email")), *_texts(item.get("emails")))
-    return Entity((fold(name), label_form(plain_text(item.get("type")))), name, aliases, emails)
+    name = _field(item, "name")
+    key = fold(name), label_form(_field(item, "type"))
+    if item.keys() <= _PLAIN_ENTITY and "@" not in name:
+        return Entity(key, name, (), ())
+    aliases = _texts(item.get("aliases"))
+    return Entity(key, name, aliases, _emails(name, *aliases, *_texts(item.get("email")), *_texts(item.get("emails"))))
 
 
 def _fact(item: object) -> Fact:
@@ -149,15 +186,10 @@ def _fact(item: object) -> Fact:
         return Fact(("", "", "", "", fold(item)), "", "", "", "", item, _emails(item))
     if not isinstance(item, dict):
         raise MalformedExtraction(f"a fact is {type(item).__name__}, neither an object nor a string")
-    get = item.get
-    subject, predicate, object_ = (
-        plain_text(get("subject")),
-        plain_text(get("predicate")),
-        plain_text(get("object")),
-    )
-    statement, category = plain_text(get("statement")), fold(plain_text(get("category")))
-    spoken = bool(subject or predicate or object_)
-    key = (fold(subject), label_form(predicate), fold(object_), category, "" if spoken else fold(statement))
+    subject, predicate, object_ = _field(item, "subject"), _field(item, "predicate"), _field(item, "object")
+    statement, category = _field(item, "statement"), fold(_field(item, "category"))
+    spoken = subject or predicate or object_
+    key = fold(subject), label_form(predicate), fold(object_), category, "" if spoken else fold(statement)
     return Fact(key, subject, predicate, object_, category, statement, _emails(subject, predicate, object_, statement))
 
 
@@ -170,8 +202,9 @@ def _relationship(item: object, config: ScoringConfig) -> Relationship:
     if rewritten:
         kind, source, target = config.inverse_relations[kind], target, source
     symmetric = kind in config.symmetric_relations
-    ends = fold(source), fold(target)
-    first, last = sorted(ends) if symmetric else ends
+    first, last = fold(source), fold(target)
+    if symmetric and first > last:
+        first, last = last, first
     return Relationship((first, kind, last), source, kind, target, symmetric, rewritten, _emails(source, target))
 
 

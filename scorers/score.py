@@ -129,7 +129,7 @@ def score_extraction(
     if not isinstance(gold, Mapping):
         raise MalformedExtraction(f"the gold extraction is {type(gold).__name__}, not an object")
     reference = read_items(gold, config)
-    tested = _read_prediction(predicted, config)
+    tested = _read_prediction(predicted, config, (gold, reference))
     known = None if known_emails is None else {*known_emails, *_emails(reference)}
     items = tested if tested is not None else Items([], [], [])
     pairs = _align(reference, items, config)
@@ -148,11 +148,13 @@ def score_extraction(
     )
 
 
-def _read_prediction(predicted: Mapping[str, object] | None, config: ScoringConfig) -> Items | None:
+def _read_prediction(
+    predicted: Mapping[str, object] | None, config: ScoringConfig, gold: tuple[Mapping[str, object], Items]
+) -> Items | None:
     if not isinstance(predicted, Mapping):
         return None
     try:
-        return read_items(predicted, config)
+        return read_items(predicted, config, gold)
     except MalformedExtraction:
         return None
 
@@ -227,16 +229,15 @@ def _same_emails(gold: Entity, predicted: Entity) -> bool:
 
 
 def _count(pairs: list[Pair], gold_items: int, predicted_items: int) -> SectionScore:
-    accepted = [pair for pair in pairs if pair.accepted]
-    tp = len(accepted)
-    return SectionScore(
-        tp,
-        predicted_items - tp,
-        gold_items - tp,
-        sum(pair.strict for pair in accepted),
-        sum(pair.similarity for pair in accepted),
-        sum(pair.plain for pair in accepted),
-    )
+    tp = strict = plain = 0
+    soft = 0.0
+    for pair in pairs:
+        if pair.accepted:
+            tp += 1
+            soft += pair.similarity
+            strict += pair.strict
+            plain += pair.plain
+    return SectionScore(tp, predicted_items - tp, gold_items - tp, strict, soft, plain)
 
 
 def _agreement(sections: list[SectionScore], config: ScoringConfig) -> float:

@@ -119,6 +119,17 @@ def json_diff() -> Peer:
     return Peer("JSONDiff", "autoevals", usage, lambda gold, predicted: diff(output=predicted, expected=gold).score)
 
 
+def exact_rules() -> list[Peer]:
+    """Two exact rules that the metric carries along, as peers: a published evaluator's and the proxy it replaces."""
+    from scorers.exact import legacy_entity_f1, official_exact
+
+    triples = "F1 of exact triples, the rule of the Text2KGBench evaluator"
+    return [
+        Peer("exact triples", "cascade-cli", triples, lambda gold, predicted: official_exact(gold, predicted).f1),
+        Peer("exact names", "cascade-cli", "F1 of exact entity names", legacy_entity_f1),
+    ]
+
+
 _ALL = (stickler_default, stickler_rapidfuzz, deepdiff, anls_star, json_diff)
 
 
