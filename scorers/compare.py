@@ -11,7 +11,7 @@ from rapidfuzz.distance import Indel
 from scorers.alignment import UNRELATED, Judgement
 from scorers.carry import Carry
 from scorers.config import ScoringConfig
-from scorers.guards import read_marks, veto
+from scorers.guards import NEGATIONS, read_marks, veto
 from scorers.items import Entity, Fact, Relationship
 from scorers.names import compare_names, prepare_name
 from scorers.text import fold, skeleton
@@ -200,8 +200,8 @@ def _beginning(text: str) -> str:
 
 
 def _content(text: str) -> str:
-    """The words that are left without auxiliaries; all of them where nothing else is there."""
-    words = _beginning(text).split()
+    """The words that are left without negations and auxiliaries; an auxiliary that stands alone is what is said."""
+    words = [word for word in _beginning(text).split() if word not in NEGATIONS]
     return " ".join([word for word in words if word not in _AUXILIARIES] or words)
 
 

@@ -1,4 +1,4 @@
-"""Dates, weekdays and times of day in a text, in the spellings of eight languages."""
+"""Dates, weekdays and times of day in a text, in the spellings of eleven languages."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ MONTHS = {
         "januari februari maart april mei juni juli augustus september oktober november december",
         "januar februar marcius aprilis majus junius julius augusztus szeptember oktober november december",
         "январь февраль март апрель маи июнь июль август сентябрь октябрь ноябрь декабрь",
+        "stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada grudnia",
+        "ιανουαριου φεβρουαριου μαρτιου απριλιου μαιου ιουνιου ιουλιου αυγουστου σεπτεμβριου οκτωβριου νοεμβριου "
+        "δεκεμβριου",
+        "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
         "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     )
     for number, word in enumerate(line.split(), start=1)

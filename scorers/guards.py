@@ -30,12 +30,12 @@ MAX_CHARS = 10_000
 _NEGATIONS = frozenset(
     words_of(
         "not cannot no nor neither without nicht kein keine keinen keinem keiner keines ohne "
-        "ne n non niet geen zonder senza sans не нет без nem nincs nincsenek"
+        "ne non niet geen zonder senza sans не нет без nem nincs nincsenek nie nao δεν μην χωρις لا لم لن ليس غير"
     )
 )
 _SECOND_NEGATIONS = frozenset(
     words_of(
-        "never nobody nothing none nie niemals pas jamais aucun aucune nunca jamas ningun ninguna mai nessuno "
+        "never nobody nothing none niemals pas jamais aucun aucune nunca jamas ningun ninguna mai nessuno "
         "nooit никогда никто ничего soha sem semmi senki"
     )
 )
@@ -47,7 +47,17 @@ _CONTRACTED = frozenset(
 _TRIGGERS = frozenset(
     {*_NEGATIONS, *_SECOND_NEGATIONS, *_CONTRACTED, *NUMBER_WORDS, *SURE_ROMAN_NUMERALS, *MONTHS, *WEEKDAYS}
 )
+NEGATIONS = _NEGATIONS | _SECOND_NEGATIONS | _CONTRACTED
+"""Every word that negates, folded and without accents."""
+
 _DIGIT_OR_AT = re.compile(r"[\d@]")
+_CJK = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_CJK_SEAM = re.compile(rf"(?<=[0-9a-z])(?={_CJK})|(?<={_CJK})(?=[0-9a-z])")
+"""Where Chinese, Japanese or Korean meets other writing: a word ends there although no space says so."""
+_CJK_DATE = re.compile(r"(\d{4})年 ?(\d{1,2})月(?: ?(\d{1,2})日)?")
+_CJK_NEGATION = re.compile("不|没|沒|未|ません|なかった|ない|않|아니|없")
+_ELIDED = re.compile(r"\bn'(?=\w)")
+"""French ``n'est``; an initial as in ``N. Lee`` negates nothing."""
 _WORD = re.compile(r"n't\b|[^\W\d_]+(?=n't\b)|[^\W\d_]+")
 _NUMERO = re.compile(r"\bno\.? ?(?=\d)|\bno(?=\W*$)")
 """``no`` before a number is "number"; at the end it answers a question and says nothing of the rest."""
@@ -128,9 +138,15 @@ def _conflict(a: Collection[T], b: Collection[T], agree: Callable[[T, T], bool],
 
 
 def _read(text: str) -> Marks:
-    if not _DIGIT_OR_AT.search(text) and _TRIGGERS.isdisjoint(skeleton(text).split()):
+    if (
+        not _DIGIT_OR_AT.search(text)
+        and _TRIGGERS.isdisjoint(skeleton(text).split())
+        and (text.isascii() or not _CJK_NEGATION.search(text))
+    ):
         return NO_MARKS
     folded = fold(text)
+    if not folded.isascii():
+        folded = _CJK_SEAM.sub(" ", _CJK_DATE.sub(_as_iso, folded))
     emails = find_emails(folded)
     for email in emails:
         folded = folded.replace(email, " ")
@@ -139,9 +155,15 @@ def _read(text: str) -> Marks:
     return NO_MARKS if marks == NO_MARKS else marks
 
 
+def _as_iso(match: re.Match[str]) -> str:
+    year, month, day = match.groups()
+    return f"{year}-{month:0>2}" + (f"-{day:0>2} " if day else " ")
+
+
 def _is_negated(text: str) -> bool:
-    words = _WORD.findall(_NUMERO.sub(" ", text))
+    words = _WORD.findall(_NUMERO.sub(" ", _ELIDED.sub("ne ", text)))
     main = sum(word in _NEGATIONS or word == "n't" or word in _CONTRACTED for word in words)
+    main += len(_CJK_NEGATION.findall(text)) if not text.isascii() else 0
     return bool(main % 2) if main else any(word in _SECOND_NEGATIONS for word in words)
 
 
