@@ -23,8 +23,7 @@ MONTHS = {
         "januar februar marcius aprilis majus junius julius augusztus szeptember oktober november december",
         "январь февраль март апрель маи июнь июль август сентябрь октябрь ноябрь декабрь",
         "stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada grudnia",
-        "ιανουαριου φεβρουαριου μαρτιου απριλιου μαιου ιουνιου ιουλιου αυγουστου σεπτεμβριου οκτωβριου νοεμβριου "
-        "δεκεμβριου",
+        "ιανουαριου φεβρουαριου μαρτιου απριλιου μαιου ιουνιου ιουλιου αυγουστου σεπτεμβριου οκτωβριου νοεμβριου δεκεμβριου",  # noqa: E501 - one line a language
         "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro",
         "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     )

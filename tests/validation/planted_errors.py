@@ -1,13 +1,17 @@
 """Does the diff find the errors that the generator of the fixtures planted, and nothing else?
 
-``python tests/validation/planted_errors.py`` prints the confusion of planted with found kinds, precision and recall.
+``python tests/validation/planted_errors.py`` prints the confusion of planted with found kinds, precision and recall;
+``--seed N`` does it on another corpus of the same generator, which nobody looked at while the rules were written.
 """
 
+import argparse
 import gzip
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from cascade_cli.scoring.explaining import explain
@@ -15,6 +19,7 @@ from cascade_cli.sources import read_rows
 from scorers import ScoringConfig
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
+sys.path.append(str(FIXTURES.parent))  # the generator is no part of an installed package
 NOTHING = "—"
 HARMLESS = {NOTHING, "name_variant"}
 
@@ -37,11 +42,11 @@ class Outcome(NamedTuple):
         return sum(n for (kind, found), n in self.confusion.items() if found not in HARMLESS and kind == found) / told
 
 
-def confusion() -> Outcome:
-    """Compare what was planted with what is found, item by item, in every scorable pair of the fixtures."""
-    planted = {line["event_id"]: line["errors"] for line in lines_of(FIXTURES / "planted.jsonl.gz")}
+def confusion(folder: Path = FIXTURES) -> Outcome:
+    """Compare what was planted with what is found, item by item, in every scorable pair of a corpus."""
+    planted = {line["event_id"]: line["errors"] for line in lines_of(folder / "planted.jsonl.gz")}
     table: Counter[tuple[str, str]] = Counter()
-    for row in read_rows(FIXTURES / "pairs.jsonl.gz"):
+    for row in read_rows(folder / "pairs.jsonl.gz"):
         explanation = explain(row, ScoringConfig())
         if not explanation["scorable"]:
             continue
@@ -68,9 +73,24 @@ def lines_of(path: Path) -> Iterator[dict[str, object]]:
         yield from map(json.loads, file)
 
 
+def write_corpus(folder: Path, seed: int) -> None:
+    """Generate another corpus."""
+    from fixtures.corpus import files, rows, schedule, world, writers
+
+    for module in (rows, schedule, world, writers):
+        module.SEED = seed
+    files.write(folder)
+
+
 def main() -> None:
     """Print the table."""
-    outcome = confusion()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int)
+    seed = parser.parse_args().seed
+    with TemporaryDirectory() as folder:
+        if seed is not None:
+            write_corpus(Path(folder), seed)
+        outcome = confusion(FIXTURES if seed is None else Path(folder))
     for (planted, found), n in sorted(outcome.confusion.items()):
         print(f"{planted:20} {found:20} {n:6}{'' if planted == found or {planted, found} <= HARMLESS else '   *'}")
     print(f"precision {outcome.precision:.4f}  recall {outcome.recall:.4f}")
