@@ -33,12 +33,12 @@ def recorded_run(workspace: Path, command: str, settings: Settings) -> Iterator[
     plain = {key: str(value) if value is not None else None for key, value in settings.without_secrets.items()}
     with Workspace.open(workspace, "write") as opened:
         opened.start_run(Run(run.run_id, command, __version__, plain, started_at))
-    status = "failed"
+    status = "interrupted"
     try:
         yield run
         status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
+    except Exception:
+        status = "failed"
         raise
     finally:
         with Workspace.open(workspace, "write") as opened:

@@ -118,7 +118,8 @@ def rich_table(table: Table) -> RichTable:
     drawn = RichTable(title=Text(sanitize(table.title)) if table.title else None, box=box.SIMPLE_HEAD, show_edge=False)
     drawn.title_justify = "left"
     for column in table.columns:
-        drawn.add_column(Text(column.title), justify=column.align, overflow="fold")
+        numeric = column.align == "right"  # a number that is broken over two lines is misread
+        drawn.add_column(Text(column.title), justify=column.align, overflow="fold", no_wrap=numeric)
     for record in table.records:
         drawn.add_row(*(Text(sanitize(column.cell(record))) for column in table.columns))
     return drawn

@@ -109,7 +109,9 @@ class Console:
         terminal = RichConsole(
             file=self.stdout, width=terminal_columns(), color_system=None if plain_terminal else "auto"
         )
-        for block in result.blocks:
+        for number, block in enumerate(result.blocks):
+            if number:
+                terminal.print()
             terminal.print(rich_table(block) if isinstance(block, Table) else Text(sanitize_lines(block)))
 
     def _write_out(self, lines: Iterable[str]) -> None:
