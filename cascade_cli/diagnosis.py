@@ -22,7 +22,7 @@ Verdict = Literal["ok", "warn", "fail"]
 _DISTRIBUTION = "cascade-cli"
 _NAME = re.compile(r"[\w.-]+")
 # Modules that are not called as their distribution is.
-_MODULES = {"scikit-learn": "sklearn"}
+_MODULES = {"scikit-learn": "sklearn", "backports-zstd": "backports.zstd"}
 # A workspace of a million traces with long mails is about this large.
 _SCARCE_BYTES = 2 * 1024**3
 
@@ -77,7 +77,16 @@ def _libraries() -> Iterator[Finding]:
             "libraries", "warn", "cascade runs without being installed", "pip install it to have them checked."
         )
         return
-    yield from (_library(requirement) for requirement in requirements if "extra ==" not in requirement)
+    for requirement in requirements:
+        plain, _, marker = requirement.partition(";")
+        # A marker that did not hold here left its library out; one that held made pip bring it.
+        if "extra ==" not in marker and (not marker or _is_installed(plain)):
+            yield _library(plain.strip())
+
+
+def _is_installed(requirement: str) -> bool:
+    found = _NAME.match(requirement)
+    return found is not None and next(metadata.Distribution.discover(name=found[0]), None) is not None
 
 
 def _library(requirement: str) -> Finding:

@@ -117,11 +117,13 @@ def rich_table(table: Table) -> RichTable:
 
     drawn = RichTable(title=Text(sanitize(table.title)) if table.title else None, box=box.SIMPLE_HEAD, show_edge=False)
     drawn.title_justify = "left"
-    for column in table.columns:
-        numeric = column.align == "right"  # a number that is broken over two lines is misread
-        drawn.add_column(Text(column.title), justify=column.align, overflow="fold", no_wrap=numeric)
-    for record in table.records:
-        drawn.add_row(*(Text(sanitize(column.cell(record))) for column in table.columns))
+    rows = [[sanitize(column.cell(record)) for column in table.columns] for record in table.records]
+    for place, column in enumerate(table.columns):
+        # A number that is broken over two lines is misread; its heading may be.
+        width = max((len(row[place]) for row in rows), default=0) if column.align == "right" else None
+        drawn.add_column(Text(column.title), justify=column.align, overflow="fold", min_width=width)
+    for row in rows:
+        drawn.add_row(*map(Text, row))
     return drawn
 
 
