@@ -81,6 +81,10 @@ def _explained(file: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise _explanation(str(error), file) from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # DuckDB's way to say Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _prepare(file: Path, mode: Mode) -> None:
