@@ -12,6 +12,7 @@ import sys
 import traceback
 from importlib import import_module
 from itertools import pairwise
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Never, cast
 
 import typer
@@ -61,6 +62,10 @@ class _TerminateSignal(BaseException):
     """Unwinds as Ctrl-C does, so that whatever is open is closed."""
 
 
+# A library may swallow what the handler raises and report an interruption of its own.
+_terminated = Event()
+
+
 class LazyGroup(TyperGroup):
     """Commands that are listed from a table, each imported when it is called."""
 
@@ -92,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
     except _TyperUsageError as error:
         failure = _usage_error(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
-        failure = _Interrupted("Interrupted.")
+        failure = _Terminated("Terminated.") if _terminated.is_set() else _Interrupted("Interrupted.")
     except _TerminateSignal:
         failure = _Terminated("Terminated.")
     except BrokenPipeError:
@@ -201,6 +206,7 @@ def _command_name(arguments: Sequence[str]) -> str:
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> Never:
+    _terminated.set()
     raise _TerminateSignal
 
 

@@ -86,7 +86,7 @@ def _libraries() -> Iterator[Finding]:
 
 def _is_installed(requirement: str) -> bool:
     found = _NAME.match(requirement)
-    return found is not None and next(metadata.Distribution.discover(name=found[0]), None) is not None
+    return found is not None and any(True for _ in metadata.Distribution.discover(name=found[0]))
 
 
 def _library(requirement: str) -> Finding:

@@ -54,8 +54,8 @@ def embedded_postgres() -> Iterator[EmbeddedPostgres]:
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminable())
         folder = Path(tempfile.mkdtemp(prefix="cascade-")).resolve()
-        cleanup.enter_context(_modes_restored(folder, Path(str(package.__file__)).parent))
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        cleanup.enter_context(_modes_restored(folder, Path(str(package.__file__)).parent))
         cleanup.callback(_stop, folder)
         dsn = _start(package, folder)
         yield EmbeddedPostgres(dsn, _SYSTEM_USER if os.geteuid() == 0 else None)

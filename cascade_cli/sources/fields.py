@@ -23,6 +23,7 @@ COLUMNS: Final = frozenset(
         *("prompt_shape", "sample_index"),
     }
 )
+_MAX_SAMPLE_INDEX: Final = 2**31 - 1
 _NAMES: Final = {
     type(None): "null",
     str: "text",
@@ -83,8 +84,8 @@ def _derived_trace_id(event_id: str, prompt_hash: str | None, created_at: dateti
 
 def _answer(fields: Mapping[str, object], event_id: str) -> StudentAnswer:
     sample_index = _number(fields, "sample_index") or 0
-    if sample_index < 0 or sample_index != int(sample_index):
-        raise _FieldError("sample_index: expected a whole number from 0, found another")
+    if not 0 <= sample_index <= _MAX_SAMPLE_INDEX or sample_index != int(sample_index):
+        raise _FieldError(f"sample_index: expected a whole number from 0 to {_MAX_SAMPLE_INDEX:,}, found another")
     return StudentAnswer(
         event_id=event_id,
         response=_response(fields, "student_response"),
