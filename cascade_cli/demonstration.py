@@ -19,6 +19,7 @@ from cascade_cli.workspace import Workspace
 
 _PAIRS = "pairs.jsonl.gz"
 _MANY = 10_000
+_SHORT = 6
 _OURS = Path(__file__).parent
 
 
@@ -84,14 +85,18 @@ def _scored(settings: Settings, console: Console, workspace: Path) -> Result:
 
 
 def _telling(scored: Result) -> str:
-    """The event to explain: the one that shows most kinds of difference."""
+    """The event to explain: of those that fit on a screen the one that shows most kinds of difference."""
     assert isinstance(scored.data, dict)  # noqa: S101 - summarize() returns nothing else
-    return str(max(scored.data["worst"], key=lambda event: len(event["kinds"]))["event_id"])
+    short = [event for event in scored.data["worst"] if sum(event["kinds"].values()) <= _SHORT]
+    return str(max(short or scored.data["worst"], key=lambda event: len(event["kinds"]))["event_id"])
 
 
 def _next_commands(workspace: Path, event_id: str) -> str:
-    return f"""What you can do next
-  cascade score --workspace {workspace} --by arena --worst 10     other groups, the worst events
-  cascade score --workspace {workspace} --explain {event_id}        the diff above again
-  cascade score YOUR_PAIRS.jsonl --by-prompt-hash                 your own recorded pairs
-  cascade init && cascade doctor && cascade pull --since 7d       your own PostgreSQL"""
+    commands = {
+        f"cascade score --workspace {workspace} --by arena --worst 10": "other groups, the worst events",
+        f"cascade score --workspace {workspace} --explain {event_id}": "the diff above again",
+        "cascade score YOUR_PAIRS.jsonl --by-prompt-hash": "your own recorded pairs",
+        "cascade init && cascade doctor && cascade pull --since 7d": "your own PostgreSQL",
+    }
+    width = max(map(len, commands))
+    return "What you can do next\n" + "\n".join(f"  {line:{width}}   {why}" for line, why in commands.items())
