@@ -5,8 +5,8 @@ For each target (platform and Python) pip resolves all floors at once, and what 
 
 Usage: python .ci/check_wheels.py [--all] [--megabytes]
 
-pip reads environment markers on the machine it runs on, not on the target: a dependency that only another platform
-has would be missed here.
+pip reads the markers of what the floors bring along on the machine it runs on, not on the target: a dependency that
+only another platform has would be missed here.
 """
 
 import argparse
@@ -30,10 +30,17 @@ DEFAULT_TARGETS = [("Linux x86-64", "3.11"), ("macOS arm64", "3.14")]
 MEGABYTES_ALLOWED = 200
 
 
-def floors(pyproject: Path) -> list[str]:
-    """Return the default dependencies pinned to their lower bounds, as ``name==floor``."""
+def floors(pyproject: Path, python: str) -> list[str]:
+    """Return the default dependencies that a Python needs, pinned to their lower bounds, as ``name==floor``."""
     declared = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]
-    return [re.sub(r">=\s*([^,;\s]+)(,[^;]*)?", r"==\1", requirement) for requirement in declared]
+    needed = [requirement.split(";")[0] for requirement in declared if applies(requirement, python)]
+    return [re.sub(r">=\s*([^,\s]+)(,.*)?", r"==\1", requirement) for requirement in needed]
+
+
+def applies(requirement: str, python: str) -> bool:
+    """Whether the marker of a requirement, if it has one, holds; the one sort we use is an upper bound of Python."""
+    bound = re.search(r";\s*python_version\s*<\s*'(\d+)\.(\d+)'", requirement)
+    return bound is None or tuple(map(int, python.split("."))) < (int(bound[1]), int(bound[2]))
 
 
 def resolve(platform: str, python: str, pins: list[str], folder: Path, *, download: bool) -> str | None:
@@ -71,9 +78,11 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every platform and Python, instead of two")
     parser.add_argument("--megabytes", action="store_true", help="download, and say how much")
     asked = parser.parse_args()
-    pins = floors(Path(__file__).parents[1] / "pyproject.toml")
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
     targets = [(platform, python) for platform in PLATFORMS for python in PYTHONS] if asked.all else DEFAULT_TARGETS
-    held = [check(platform, python, pins, download=asked.megabytes) for platform, python in targets]
+    held = [
+        check(platform, python, floors(pyproject, python), download=asked.megabytes) for platform, python in targets
+    ]
     sys.exit(0 if all(held) else 1)
 
 
