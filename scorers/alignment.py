@@ -6,7 +6,6 @@ The record of a pair holds verdict, similarity and kind; counts, differences and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from scorers.assignment import Edge, assign
@@ -42,9 +41,6 @@ class Pair(NamedTuple):
     strict: bool
     plain: bool
     kind: str | None
-
-
-_EQUAL_PAIR = partial(Pair, similarity=1.0, accepted=True, strict=True, plain=True, kind=None)
 
 
 class Keyed(Protocol):
@@ -88,6 +84,8 @@ def align(
     judged: dict[tuple[int, int], Judgement] = {}
     if len(left) * len(right) <= max_pairs:
         judged = {(i, j): judge(gold[i], predicted[j]) for i in left for j in right}
+    else:
+        judged = {(i, j): judge(gold[i], predicted[j]) for i, j in _equal_copies(gold, predicted, left, right)}
     chosen = _choose(gold, predicted, judged, {cell: seen for cell, seen in judged.items() if seen.accepted})
     if chosen:
         pairs += chosen
@@ -108,7 +106,8 @@ def _fix_equal(
         one, other = gold[i], predicted[j]
         if fixable(one, other):
             # Where no surface differs there is nothing to compute; nearly every pair is of this sort.
-            pairs.append(_EQUAL_PAIR(i, j) if one.key == other.key else _record(i, j, judge(one, other)))
+            same = one is other or one.key == other.key
+            pairs.append(Pair(i, j, 1.0, True, True, True, None) if same else _record(i, j, judge(one, other)))
     return pairs
 
 
@@ -126,6 +125,17 @@ def _candidates(
         if key in theirs and _identical(gold, copies) and _identical(predicted, theirs[key])
         for cell in zip(copies, theirs[key], strict=False)
     ]
+
+
+def _equal_copies(
+    gold: Sequence[Item], predicted: Sequence[Item], left: Sequence[int], right: Sequence[int]
+) -> Iterable[tuple[int, int]]:
+    """Copies of equal key, one to one in the order of their contents: all that is matched where there are too many."""
+    ours, theirs = _positions([gold[i].key for i in left]), _positions([predicted[j].key for j in right])
+    for key, copies in ours.items():
+        one = sorted((left[place] for place in copies), key=lambda i: repr(gold[i]))
+        other = sorted((right[place] for place in theirs.get(key, ())), key=lambda j: repr(predicted[j]))
+        yield from zip(one, other, strict=False)
 
 
 def _positions(keys: Sequence[Key]) -> dict[Key, list[int]]:

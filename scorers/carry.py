@@ -54,11 +54,12 @@ NO_CARRY = Carry()
 _FIRST_SIGN = 0xE000
 """The first of 6,400 characters that Unicode leaves to private use, so that no text means anything by them."""
 _SIGNS = 6_400
-_MAX_CHARS = 2_000
+_MAX_CHARS, _MAX_SURFACES = 2_000, 500
+"""Beyond these nobody looks for mentions: the search grows with the product of the two."""
 
 
 def _with_signs(text: str, numbers: Mapping[str, int]) -> str:
-    if len(text) > _MAX_CHARS:
+    if len(text) > _MAX_CHARS or len(numbers) > _MAX_SURFACES:
         return text
     for surface in sorted(numbers, key=lambda surface: (-len(surface), surface)):
         if surface in text and numbers[surface] < _SIGNS:

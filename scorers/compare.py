@@ -11,13 +11,14 @@ from rapidfuzz.distance import Indel
 from scorers.alignment import UNRELATED, Judgement
 from scorers.carry import Carry
 from scorers.config import ScoringConfig
-from scorers.guards import NEGATIONS, read_marks, veto
+from scorers.guards import NEGATIONS, marks_may_differ, read_marks, split_seams, veto
 from scorers.items import Entity, Fact, Relationship
 from scorers.names import compare_names, prepare_name
-from scorers.text import fold, skeleton
+from scorers.text import fold, skeleton, words_of
 
-MAX_COMPARED_CHARS = 2_000
+MAX_COMPARED_CHARS = 1_000
 """Longer texts are compared by their beginning, since the comparison is quadratic."""
+_LONG_CHARS = 300
 _NAME_WORDS = 8
 """An end of more words than this is a statement, not a name."""
 _MAX_ALIASES = 20
@@ -145,7 +146,12 @@ def surface_similarity(ours: str, theirs: str) -> Match:
     """Two ends as they stand: guarded names where both are short, phrases otherwise."""
     if max(ours.count(" "), theirs.count(" ")) >= _NAME_WORDS:
         return phrase_similarity(ours, theirs)
-    match = _names(ours, theirs, "", "")
+    one, other = split_seams(fold(ours)), split_seams(fold(theirs))
+    match = _names(one, other, "", "")
+    if match.veto is None and (one, other) != (fold(ours), fold(theirs)):
+        # Chinese and Japanese glue an amount to the words around it: a phrase rather than a name.
+        phrase = _but_for_digits(one, other)
+        return match._replace(similarity=max(match.similarity, phrase), raw=max(match.raw, phrase))
     if match.veto in _OF_DIGITS:
         return match._replace(raw=max(match.raw, _but_for_digits(ours, theirs)))
     if match.veto == "negation":
@@ -160,7 +166,10 @@ def phrase_similarity(ours: str, theirs: str) -> Match:
     Word order counts, for a sorted comparison would call ``Anna manages Bob`` and ``Bob manages Anna`` equal.
     Auxiliaries do not, so that ``cancelled`` and ``did not cancel`` differ by the negation alone.
     """
-    raw = max(_ratio(_beginning(ours), _beginning(theirs)), _ratio(_content(ours), _content(theirs)))
+    raw = _ratio(_beginning(ours), _beginning(theirs))
+    content = _content(ours), _content(theirs)
+    if content != (_beginning(ours), _beginning(theirs)):
+        raw = max(raw, _ratio(*content))
     fired = veto(read_marks(ours), read_marks(theirs), one_sided=False)
     if fired in _OF_DIGITS:
         raw = max(raw, _but_for_digits(ours, theirs))
@@ -169,36 +178,15 @@ def phrase_similarity(ours: str, theirs: str) -> Match:
 
 _OF_DIGITS = frozenset({"number", "date"})
 _DIGITS = re.compile(r"\d+")
-_AUXILIARIES = frozenset(
-    [
-        "do",
-        "does",
-        "did",
-        "will",
-        "would",
-        "shall",
-        "should",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "to",
-        "not",
-        "no",
-        "never",
-    ]
-)
+_AUXILIARIES = frozenset(words_of("do does did will would shall should is are was were be been has have had to"))
 
 
+@lru_cache(maxsize=4_096)
 def _beginning(text: str) -> str:
-    return skeleton(text)[:MAX_COMPARED_CHARS]
+    return skeleton(text[: 2 * MAX_COMPARED_CHARS])[:MAX_COMPARED_CHARS]
 
 
+@lru_cache(maxsize=4_096)
 def _content(text: str) -> str:
     """The words that are left without negations and auxiliaries; an auxiliary that stands alone is what is said."""
     words = [word for word in _beginning(text).split() if word not in NEGATIONS]
@@ -211,9 +199,13 @@ def _but_for_digits(ours: str, theirs: str) -> float:
 
 
 def _ratio(one: str, other: str) -> float:
+    """The better of the ratios by characters and by words, in [0, 1]; of long texts the one by words."""
     if not one or not other:
         return 0.0  # nothing but punctuation is left, which was seen to differ
-    return max(Indel.normalized_similarity(one, other), Indel.normalized_similarity(one.split(), other.split()))
+    by_words = Indel.normalized_similarity(one.split(), other.split())
+    if max(len(one), len(other)) > _LONG_CHARS:
+        return by_words
+    return max(by_words, Indel.normalized_similarity(one, other))
 
 
 def judge_facts(gold: Fact, predicted: Fact, config: ScoringConfig, carry: Carry) -> Judgement:
@@ -240,6 +232,8 @@ def _comparable(gold: Fact, predicted: Fact) -> bool:
 def statement_veto(gold: Fact, predicted: Fact) -> str | None:
     """The guard that fires between two statements; None where one is absent or both are the same."""
     if gold.statement == predicted.statement or not gold.statement or not predicted.statement:
+        return None
+    if not marks_may_differ(gold.statement, predicted.statement):
         return None
     return veto(read_marks(gold.statement), read_marks(predicted.statement), one_sided=False)
 

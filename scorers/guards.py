@@ -145,14 +145,37 @@ def _read(text: str) -> Marks:
     ):
         return NO_MARKS
     folded = fold(text)
-    if not folded.isascii():
-        folded = _CJK_SEAM.sub(" ", _CJK_DATE.sub(_as_iso, folded))
+    folded = split_seams(folded)
     emails = find_emails(folded)
     for email in emails:
         folded = folded.replace(email, " ")
     times, rest = take_times(unaccented(folded))
     marks = Marks(read_quantities(rest), times, _is_negated(rest), emails)
     return NO_MARKS if marks == NO_MARKS else marks
+
+
+def split_seams(folded: str) -> str:
+    """A folded text with a space wherever Chinese, Japanese or Korean meets other writing, their dates in ISO form."""
+    return folded if folded.isascii() else _CJK_SEAM.sub(" ", _CJK_DATE.sub(_as_iso, folded))
+
+
+def marks_may_differ(a: str, b: str) -> bool:
+    """A quick look at whether the marks of two texts can differ at all; True where that takes a closer look.
+
+    Only words that one text has and the other has not can make the difference: a number, an address, a word that
+    negates or names a time, or a unit beside a number.
+    """
+    ours, theirs = a.split(), b.split()
+    changed = set(ours) ^ set(theirs)
+    telling = " ".join(changed)
+    if not telling.isascii() or _DIGIT_OR_AT.search(telling) or not _TRIGGERS.isdisjoint(skeleton(telling).split()):
+        return True
+    return any(
+        not changed.isdisjoint(words[max(0, place - 2) : place + 3])
+        for words in (ours, theirs)
+        for place, word in enumerate(words)
+        if _DIGIT_OR_AT.search(word)
+    )
 
 
 def _as_iso(match: re.Match[str]) -> str:

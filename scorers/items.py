@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from scorers.config import ScoringConfig
 from scorers.emails import find_emails
-from scorers.text import fold, skeleton
+from scorers.text import CACHED_CHARS, fold, skeleton
 
 
 class MalformedExtraction(ValueError):  # noqa: N818 - names the thing that is malformed
@@ -79,7 +79,7 @@ class Items(NamedTuple):
 Item = TypeVar("Item")
 _SEARCHED_ITEMS = 40
 """Above this many a search among the items of the other side costs more than it saves."""
-_PLAIN_ENTITY = frozenset({"name", "type"})
+_PLAIN_ENTITY = frozenset({"name", "type", "email"})
 _SOURCE_KEYS = ("source", "from", "head", "subject")
 _TYPE_KEYS = ("type", "predicate", "relation", "label")
 _TARGET_KEYS = ("target", "to", "tail", "object")
@@ -173,12 +173,18 @@ def _entity(item: object) -> Entity:
         return Entity((fold(item), ""), item, (), _emails(item))
     if not isinstance(item, dict):
         raise MalformedExtraction(f"an entity is {type(item).__name__}, neither an object nor a string")
-    name = _field(item, "name")
-    key = fold(name), label_form(_field(item, "type"))
-    if item.keys() <= _PLAIN_ENTITY and "@" not in name:
-        return Entity(key, name, (), ())
+    name, kind, email = _field(item, "name"), _field(item, "type"), item.get("email", "")
+    if item.keys() <= _PLAIN_ENTITY and isinstance(email, str) and len(name) + len(email) <= CACHED_CHARS:
+        return _plain_entity(name, kind, email)
     aliases = _texts(item.get("aliases"))
-    return Entity(key, name, aliases, _emails(name, *aliases, *_texts(item.get("email")), *_texts(item.get("emails"))))
+    emails = _emails(name, *aliases, *_texts(email), *_texts(item.get("emails")))
+    return Entity((fold(name), label_form(kind)), name, aliases, emails)
+
+
+@lru_cache(maxsize=16_384)
+def _plain_entity(name: str, kind: str, email: str) -> Entity:
+    """An entity without aliases: the same few hundred recur in a team's own mail."""
+    return Entity((fold(name), label_form(kind)), name, (), _emails(name, email))
 
 
 def _fact(item: object) -> Fact:
