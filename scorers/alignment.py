@@ -61,7 +61,7 @@ def align(
     judge: Callable[[Item, Item], Judgement],
     *,
     keys: tuple[Sequence[Key], Sequence[Key]],
-    fixable: Callable[[Item, Item], bool],
+    contradict: Callable[[Item, Item], object] | None = None,
     max_pairs: int,
 ) -> list[Pair]:
     """Align two lists one to one.
@@ -70,14 +70,15 @@ def align(
         gold: the reference's items.
         predicted: the items under test.
         judge: compares two items; symmetric but for the kind.
-        keys: for the items of each side what strict equality compares.
-        fixable: whether two items of equal key are strictly equal and can have no strict partner of another key.
+        keys: for the items of each side what strict equality compares; an item whose strict partners its key cannot
+            tell has a key of its own.
+        contradict: whether two items of equal key are not strictly equal after all; None where the key tells all.
         max_pairs: above this many candidate pairs only equal keys are matched.
 
     Returns:
         One record for every accepted pair, rejected pair and single item; every item stands in exactly one.
     """
-    pairs = _fix_equal(gold, predicted, judge, keys, fixable)
+    pairs = _fix_equal(gold, predicted, judge, keys, contradict)
     left, right = _unmatched(len(gold), len(predicted), pairs)
     if not left and not right:
         return pairs
@@ -98,14 +99,14 @@ def _fix_equal(
     predicted: Sequence[Item],
     judge: Callable[[Item, Item], Judgement],
     keys: tuple[Sequence[Key], Sequence[Key]],
-    fixable: Callable[[Item, Item], bool],
+    contradict: Callable[[Item, Item], object] | None,
 ) -> list[Pair]:
     """Pair items whose key occurs once on each side, or whose copies are the same in everything compared."""
     pairs: list[Pair] = []
     for i, j in _candidates(gold, predicted, keys):
         one, other = gold[i], predicted[j]
-        if fixable(one, other):
-            # Where no surface differs there is nothing to compute; nearly every pair is of this sort.
+        # Nearly every pair is the same record, or differs in no surface: then there is nothing to compute.
+        if one is other or contradict is None or not contradict(one, other):
             same = one is other or one.key == other.key
             pairs.append(Pair(i, j, 1.0, True, True, True, None) if same else _record(i, j, judge(one, other)))
     return pairs

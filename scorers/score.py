@@ -171,7 +171,7 @@ def _align(gold: Items, predicted: Items, config: ScoringConfig) -> tuple[list[P
         predicted.entities,
         lambda ours, theirs: judge_entities(ours, theirs, config, shared),
         keys=([item.key for item in gold.entities], [item.key for item in predicted.entities]),
-        fixable=_same_emails,
+        contradict=_have_other_emails,
         max_pairs=config.max_fuzzy_pairs,
     )
     carry = carry_of(gold.entities, predicted.entities, entities)
@@ -180,26 +180,40 @@ def _align(gold: Items, predicted: Items, config: ScoringConfig) -> tuple[list[P
         gold.facts,
         predicted.facts,
         lambda ours, theirs: judge_facts(ours, theirs, config, carry),
-        keys=(_keys(gold.facts, carry.gold), _keys(predicted.facts, carry.predicted)),
-        fixable=lambda ours, theirs: not (_touches(unsafe, ours, theirs) or statement_veto(ours, theirs)),
+        keys=(
+            _keys(gold.facts, carry.gold, unsafe, "gold"),
+            _keys(predicted.facts, carry.predicted, unsafe, "predicted"),
+        ),
+        contradict=statement_veto,
         max_pairs=config.max_fuzzy_pairs,
     )
     relationships = align(
         gold.relationships,
         predicted.relationships,
         lambda ours, theirs: judge_relationships(ours, theirs, config, carry),
-        keys=(_keys(gold.relationships, carry.gold), _keys(predicted.relationships, carry.predicted)),
-        fixable=lambda ours, theirs: not _touches(unsafe, ours, theirs),
+        keys=(
+            _keys(gold.relationships, carry.gold, unsafe, "gold"),
+            _keys(predicted.relationships, carry.predicted, unsafe, "predicted"),
+        ),
         max_pairs=config.max_fuzzy_pairs,
     )
     return entities, facts, relationships
 
 
-def _keys(items: Sequence[Fact | Relationship], carried: Mapping[str, int] | None = None) -> list[Key]:
-    """The items' keys, an end that resolves to an aligned entity written as the number of its pair."""
+def _keys(
+    items: Sequence[Fact | Relationship], carried: Mapping[str, int], unsafe: Collection[str], side: str
+) -> list[Key]:
+    """The items' keys, an end that resolves to an aligned entity written as the number of its pair.
+
+    An item with an unsafe end gets a key that it shares with nobody.
+    """
     if not carried:
         return [item.key for item in items]
-    return [_resolved(item, carried) for item in items]
+    keys = [_resolved(item, carried) for item in items]
+    for place, item in enumerate(items) if unsafe else ():
+        if item.key[0] in unsafe or item.key[2] in unsafe:
+            keys[place] = (side, place)
+    return keys
 
 
 def _resolved(item: Fact | Relationship, carried: Mapping[str, int]) -> Key:
@@ -208,10 +222,6 @@ def _resolved(item: Fact | Relationship, carried: Mapping[str, int]) -> Key:
     if isinstance(item, Relationship) and item.symmetric:
         ends = min(ends, ends[::-1], key=str)
     return (ends[0], label, ends[1], *others)
-
-
-def _touches(surfaces: Collection[str], *items: Fact | Relationship) -> bool:
-    return bool(surfaces) and any(item.key[0] in surfaces or item.key[2] in surfaces for item in items)
 
 
 def _identifying_emails(entities: list[Entity]) -> frozenset[str]:
@@ -224,8 +234,8 @@ def _identifying_emails(entities: list[Entity]) -> frozenset[str]:
     return frozenset(once - often)
 
 
-def _same_emails(gold: Entity, predicted: Entity) -> bool:
-    return not gold.emails or not predicted.emails or not set(gold.emails).isdisjoint(predicted.emails)
+def _have_other_emails(gold: Entity, predicted: Entity) -> bool:
+    return bool(gold.emails and predicted.emails) and set(gold.emails).isdisjoint(predicted.emails)
 
 
 def _count(pairs: list[Pair], gold_items: int, predicted_items: int) -> SectionScore:
