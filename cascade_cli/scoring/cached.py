@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,16 +32,20 @@ def score_workspace(
     if request.item_column is not None:
         known = known.clear()
     intake = Intake(stream_pairs(path, only), advance, {hash(key) for key in known.select(PAIR_KEY).iter_rows()})
-    chunks: list[Chunk] = []
+    chunks = score_chunks(intake, request, processes=processes)
+    return _with_known(assemble(_kept(chunks, path, fingerprint), intake, request), known)
+
+
+def _kept(chunks: Iterable[Chunk], path: Path, fingerprint: str) -> Iterator[Chunk]:
+    """Pass the chunks on, writing down now and then what is new in them."""
     unsaved: list[pl.DataFrame] = []
-    for chunk in score_chunks(intake, request, processes=processes):
-        chunks.append(chunk)
+    for chunk in chunks:
         unsaved.append(chunk.figures.filter(pl.col("scorable").is_not_null()))
         if sum(map(len, unsaved)) >= _PAIRS_BETWEEN_WRITES:
             _save(path, fingerprint, unsaved)
             unsaved = []
+        yield chunk
     _save(path, fingerprint, unsaved)
-    return _with_known(assemble(chunks, intake, request), known)
 
 
 def _save(path: Path, fingerprint: str, frames: list[pl.DataFrame]) -> None:
@@ -59,6 +63,7 @@ def _with_known(scored: Scored, known: pl.DataFrame) -> Scored:
     brought = known.select(*PAIR_KEY, *(column for column in FIGURES if column in known.columns))
     filled = open_lines.drop(*FIGURES).join(brought, on=PAIR_KEY, how="left")
     absent = [pl.lit(None, dtype=kind).alias(name) for name, kind in FIGURES.items() if name not in known.columns]
-    whole = filled.with_columns(absent).select(scored.figures.columns).cast(scored.figures.schema)
+    whole = filled.with_columns(absent).select(scored.figures.columns)
     settled = scored.figures.filter(pl.col("scorable").is_not_null())
-    return replace(scored, figures=pl.concat([settled, whole]).sort("pair"), cached=len(open_lines))
+    figures = pl.concat([settled, whole], how="vertical_relaxed").sort("pair")
+    return replace(scored, figures=figures, cached=len(open_lines))

@@ -18,6 +18,7 @@ from scorers.score import score_extraction
 from scorers.tally import tally
 
 CHUNK_PAIRS = 500
+_BLOCK_PAIRS = 20_000
 PAIR_KEY = ("trace_id", "student_model", "prompt_shape", "sample_index")
 EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
 FLAGS = ("missing_output", "invalid_json", "empty", "repairable")
@@ -146,9 +147,9 @@ def pair_key(row: Row) -> tuple[str, str, str, int]:
 def score_stream(intake: Intake, request: Request, *, processes: int = 1) -> Scored:
     """Score every recorded pair of a stream; of pairs with the same key the last stands.
 
-    Memory grows with the figures, some 300 bytes a pair, never with the texts.
+    Memory grows with the figures, some 200 bytes a pair, never with the texts.
     """
-    return assemble(list(score_chunks(intake, request, processes=processes)), intake, request)
+    return assemble(score_chunks(intake, request, processes=processes), intake, request)
 
 
 def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterator[Chunk]:
@@ -156,22 +157,68 @@ def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterato
     return map_chunks(partial(score_chunk, request=request), intake, chunk_size=CHUNK_PAIRS, processes=processes)
 
 
-def assemble(chunks: list[Chunk], intake: Intake, request: Request) -> Scored:
-    """Put the chunks together and let the last of equal keys stand."""
-    figures = _stacked([chunk.figures for chunk in chunks], frame_schema(request))
-    counts = _stacked(_renumbered(chunks), _TALLY_SCHEMA)
-    numbered = figures.with_row_index("pair")
-    kept = numbered.unique(EVENT_KEY, keep="last", maintain_order=True) if len(numbered) else numbered
+def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Scored:
+    """Put the chunks together, as they come, and let the last of equal keys stand."""
+    figures, counts = Pile(frame_schema(request)), Pile(_TALLY_SCHEMA)
+    for chunk in chunks:
+        counts.add(chunk.tally.with_columns(pl.col("pair") + figures.height))
+        figures.add(chunk.figures)
+    numbered = figures.frame().with_row_index("pair")
+    kept = _last_of_each(numbered)
+    tallied = counts.frame()
     if len(kept) < len(numbered):
-        counts = counts.join(kept.select(pl.col("pair").cast(pl.Int64)), on="pair", how="semi")
+        tallied = tallied.join(kept.select(pl.col("pair").cast(tallied.schema["pair"])), on="pair", how="semi")
     return Scored(
         kept,
-        counts,
+        tallied,
         intake.not_asked,
         intake.bad_rows,
         tuple(intake.first_bad),
         repeated=len(numbered) - len(kept),
     )
+
+
+class Pile:
+    """Frames of one schema on top of each other, whole numbers kept as narrow as they allow."""
+
+    def __init__(self, schema: dict[str, type[pl.DataType]]) -> None:
+        """Start with nothing; ``schema`` is what an empty pile has."""
+        self.height = 0
+        self._loose: list[pl.DataFrame] = []
+        self._blocks = [pl.DataFrame(schema=schema)]
+        self._settled = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Put a frame on top."""
+        self.height += len(frame)
+        self._loose.append(frame)
+        if self.height - self._settled >= _BLOCK_PAIRS:
+            self._settle()
+
+    def frame(self) -> pl.DataFrame:
+        """All of it; the narrow types of one block widen to what another needs."""
+        self._settle()
+        return pl.concat(self._blocks[1:] or self._blocks, how="vertical_relaxed")
+
+    def _settle(self) -> None:
+        if self._loose:
+            block = pl.concat(self._loose, rechunk=True)
+            narrow = [column.shrink_dtype() for column in block if column.dtype == pl.Int32]
+            self._blocks.append(block.with_columns(narrow))
+        self._loose, self._settled = [], self.height
+
+
+def _last_of_each(numbered: pl.DataFrame) -> pl.DataFrame:
+    """The frame without the lines whose key comes again further down.
+
+    Hashes tell nearly every line to be the only one of its key; keys themselves are compared among the others alone,
+    since a table of all of them takes more memory than the figures.
+    """
+    suspected = numbered.select(pl.struct(EVENT_KEY).hash()).to_series().is_duplicated()
+    if not suspected.any():
+        return numbered
+    settled = numbered.filter(suspected).unique(EVENT_KEY, keep="last")
+    return pl.concat([numbered.filter(~suspected), settled]).sort("pair")
 
 
 def frame_schema(request: Request) -> dict[str, type[pl.DataType]]:
@@ -216,16 +263,3 @@ def _score_pair(row: Row, request: Request) -> tuple[ScoreRow, dict[str, tuple[i
     if request.item_column is None:
         return (*flags, *figures), {}
     return (*flags, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
-
-
-def _renumbered(chunks: list[Chunk]) -> list[pl.DataFrame]:
-    """The tallies with pairs numbered through, chunk after chunk."""
-    frames, before = [], 0
-    for chunk in chunks:
-        frames.append(chunk.tally.with_columns(pl.col("pair") + before))
-        before += len(chunk.figures)
-    return frames
-
-
-def _stacked(frames: list[pl.DataFrame], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)

@@ -19,6 +19,7 @@ from scorers.config import SECTIONS
 Figures = dict[str, Any]
 """Figures in the shape of the JSON of ``cascade score``: numbers, None, and mappings and lists of them."""
 
+_COUNTS = ("tp", "fp", "fn", "strict", "soft", "raw_tp")
 _NO_COUNTS: Figures = {
     "micro": dict.fromkeys(("tp", "fp", "fn", "precision", "recall", "f1", "low", "high")),
     **dict.fromkeys(("strict_f1", "soft_f1", "macro_f1", "median_f1", "raw_f1")),
@@ -67,11 +68,12 @@ def _groups(frame: pl.DataFrame, request: Request) -> Iterable[Group]:
                 yield Group({KIND: kind}, concerned)
     elif request.pair_columns:
         columns = [f"by_{column}" for column in request.pair_columns]
-        for values, part in sorted(
-            frame.group_by(columns, maintain_order=True),
-            key=lambda found: [(value is None, value) for value in found[0]],
-        ):
-            yield Group(dict(zip(request.pair_columns, map(_as_key, values), strict=True)), part)
+        # Row numbers first, so that only one group at a time is held beside the whole.
+        places = frame.select(columns).with_row_index("place").group_by(columns).agg("place")
+        places = places.sort(columns, nulls_last=True)
+        for number, values in enumerate(places.select(columns).iter_rows()):
+            key = dict(zip(request.pair_columns, map(_as_key, values), strict=True))
+            yield Group(key, frame[places["place"][number]])
 
 
 def _as_key(value: object) -> str | None:
@@ -122,7 +124,7 @@ def _agreement(scored: pl.DataFrame, clusters: Sequence[str] | None = None) -> F
 
 
 def _section_figures(scored: pl.DataFrame, section: str, clusters: Sequence[str] | None) -> Figures:
-    column = {name: scored[f"{section}_{name}"] for name in ("tp", "fp", "fn", "strict", "soft", "raw_tp")}
+    column = {name: scored[f"{section}_{name}"].cast(pl.Float64) for name in _COUNTS}
     sums = {name: float(values.sum()) for name, values in column.items()}
     items = 2 * column["tp"] + column["fp"] + column["fn"]
     each_f1 = (2 * column["tp"] / items).filter(items > 0)
