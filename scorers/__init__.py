@@ -4,8 +4,8 @@ from scorers.config import PRESETS, ScoringConfig
 from scorers.differences import KINDS, Difference
 from scorers.items import MalformedExtraction
 from scorers.many import score_many
-from scorers.names import name_similarity
 from scorers.score import ExtractionScore, SectionScore, fact_similarity, score_extraction
+from scorers.strings.names import name_similarity
 
 __all__ = [
     "KINDS",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from scorers.alignment import Pair
 from scorers.items import Entity, Fact, Relationship
-from scorers.text import fold
+from scorers.strings.text import fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from rapidfuzz.distance import Indel
 from scorers.alignment import UNRELATED, Judgement
 from scorers.carry import Carry
 from scorers.config import ScoringConfig
-from scorers.guards import NEGATIONS, marks_may_differ, read_marks, split_seams, veto
 from scorers.items import Entity, Fact, Relationship
-from scorers.names import compare_names, prepare_name
-from scorers.text import fold, skeleton, words_of
+from scorers.strings.guards import NEGATIONS, marks_may_differ, read_marks, split_seams, veto
+from scorers.strings.names import compare_names, prepare_name
+from scorers.strings.text import fold, skeleton, words_of
 
 MAX_COMPARED_CHARS = 1_000
 """Longer texts are compared by their beginning, since the comparison is quadratic."""

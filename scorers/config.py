@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
-from scorers.names import ENTITY_THRESHOLD
+from scorers.strings.names import ENTITY_THRESHOLD
 
 RULES_VERSION = 1
 """Raised whenever the same inputs may score differently; part of every fingerprint."""

@@ -9,8 +9,8 @@ from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 from scorers.config import ScoringConfig
-from scorers.emails import find_emails
-from scorers.text import CACHED_CHARS, fold, skeleton
+from scorers.strings.emails import find_emails
+from scorers.strings.text import CACHED_CHARS, fold, skeleton
 
 
 class MalformedExtraction(ValueError):  # noqa: N818 - names the thing that is malformed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cascade_cli.records import Event
-from scorers.emails import find_emails
+from scorers.strings.emails import find_emails
 
 _ENVELOPE_TEXTS = ("contact_email", "author", "user_id")
 _ENVELOPE_LISTS = ("to_emails", "cc_emails")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cascade_cli.extraction import check_schema, parse_extraction, repair_extraction
 from cascade_cli.policy import known_emails
 from cascade_cli.records import Row, StudentAnswer, Trace
-from scorers.emails import find_emails
+from scorers.strings.emails import find_emails
 
 
 @dataclass(frozen=True, slots=True)

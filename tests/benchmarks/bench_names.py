@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scorers.guards import read_marks
-from scorers.names import compare_names, prepare_name
-from scorers.text import fold, skeleton, words_of
+from scorers.strings.guards import read_marks
+from scorers.strings.names import compare_names, prepare_name
+from scorers.strings.text import fold, skeleton, words_of
 
 CALLS = 5_000
 ROUNDS = 5

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.guards import NO_MARKS, read_marks, veto
-from scorers.text import words_of
+from scorers.strings.guards import NO_MARKS, read_marks, veto
+from scorers.strings.text import words_of
 
 HARMLESS = [
     ("1,000 EUR", "EUR 1000"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scorers.names import ENTITY_THRESHOLD, compare_names, name_similarity, prepare_name
-from scorers.text import words_of
+from scorers.strings.names import ENTITY_THRESHOLD, compare_names, name_similarity, prepare_name
+from scorers.strings.text import words_of
 
 ONE_NAME = [
     ("A. Kovács", "Anna Kovács", "person"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers import PRESETS, ScoringConfig, score_extraction
-from scorers.emails import find_emails
+from scorers.strings.emails import find_emails
 
 
 def entity(name, kind="person", **more):

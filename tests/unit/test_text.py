@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.text import fold, skeleton, unaccented
+from scorers.strings.text import fold, skeleton, unaccented
 
 # An iota subscript has no capital of its own: beside another mark, changing case moves it.
 any_text = st.text(st.characters(exclude_categories=[]), max_size=60).filter(

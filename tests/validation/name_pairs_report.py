@@ -24,8 +24,8 @@ if __name__ == "__main__":
 
 from rapidfuzz import fuzz
 
-from scorers import name_alignment
-from scorers.names import ENTITY_THRESHOLD, name_similarity
+from scorers.strings import name_alignment
+from scorers.strings.names import ENTITY_THRESHOLD, name_similarity
 
 PAIRS = Path(__file__).parents[3] / "shared" / "data" / "name_pairs.csv"
 REFERENCE_THRESHOLD = 0.7

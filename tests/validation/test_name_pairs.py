@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
+import name_pairs_report as report
 import pytest
 
-from scorers.names import ENTITY_THRESHOLD
+from scorers.strings.names import ENTITY_THRESHOLD
 
-
-def _load_report() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("name_pairs_report", Path(__file__).with_name("name_pairs_report.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-report = _load_report()
 pytestmark = pytest.mark.skipif(not report.PAIRS.exists(), reason="the labelled name pairs are not in this checkout")
 
 WHOLE_SET_F1, WHOLE_SET_AUC = 0.790, 0.862

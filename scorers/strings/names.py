@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA, Indel
 
-from scorers.guards import NO_MARKS, veto
-from scorers.legal_forms import contrasting_forms
-from scorers.name_alignment import CONFLICT, Likeness, WordRules, judge
-from scorers.name_forms import (
+from scorers.strings.guards import NO_MARKS, veto
+from scorers.strings.legal_forms import contrasting_forms
+from scorers.strings.name_alignment import CONFLICT, Likeness, WordRules, judge
+from scorers.strings.name_forms import (
     CONNECTIVES,
     MAX_ALIGNED_CHARS,
     MAX_PERSON_WORDS,

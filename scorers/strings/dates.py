@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from scorers.text import words_of
+from scorers.strings.text import words_of
 
 MONTHS = {
     word: number

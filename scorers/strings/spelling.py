@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
-from scorers.text import words_of
+from scorers.strings.text import words_of
 
 SAME_SOUND = 0.95
 """Similarity of two words that differ only as transliterations do."""

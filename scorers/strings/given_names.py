@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-from scorers.spelling import sound_key
+from scorers.strings.spelling import sound_key
 
 MIN_GENDERED_CHARS = 4
 """Shorter words are not looked at for a gender ending."""

@@ -9,13 +9,13 @@ from typing import Literal
 
 from anyascii import anyascii
 
-from scorers.dates import MONTHS
-from scorers.emails import find_emails
-from scorers.given_names import is_given_name
-from scorers.guards import NO_MARKS, Marks, read_marks
-from scorers.legal_forms import GLUED_FORMS, strip_legal_form
-from scorers.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
-from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, words_of
+from scorers.strings.dates import MONTHS
+from scorers.strings.emails import find_emails
+from scorers.strings.given_names import is_given_name
+from scorers.strings.guards import NO_MARKS, Marks, read_marks
+from scorers.strings.legal_forms import GLUED_FORMS, strip_legal_form
+from scorers.strings.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
+from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, words_of
 
 Kind = Literal["person", "likely person", "organisation", "other", "unknown"]
 """What a name names; ``likely person`` where the text says so and the caller does not."""

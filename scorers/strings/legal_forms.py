@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from scorers.text import skeleton, words_of
+from scorers.strings.text import skeleton, words_of
 
 _LONG_FORMS = {
     "aktiengesellschaft": "ag",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from scorers.text import words_of
+from scorers.strings.text import words_of
 
 MAX_NUMBERS = 64
 """Numbers read from one text: comparing two sets is quadratic in their size."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from scorers.dates import MONTHS, NO_TIMES, WEEKDAYS, Times, compatible_days, take_times
-from scorers.emails import find_emails
-from scorers.quantities import (
+from scorers.strings.dates import MONTHS, NO_TIMES, WEEKDAYS, Times, compatible_days, take_times
+from scorers.strings.emails import find_emails
+from scorers.strings.quantities import (
     NUMBER_WORDS,
     SURE_ROMAN_NUMERALS,
     Quantity,
     compatible_quantities,
     read_quantities,
 )
-from scorers.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented, words_of
+from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented, words_of
 
 T = TypeVar("T")
 

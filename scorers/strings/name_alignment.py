@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from scorers.given_names import different_given_names, same_given_name
-from scorers.spelling import same_consonants, sound_key, word_similarity
+from scorers.strings.given_names import different_given_names, same_given_name
+from scorers.strings.spelling import same_consonants, sound_key, word_similarity
 
 WORD_THRESHOLD = 0.7
 """Two words are spellings of one from this similarity on."""
