@@ -82,7 +82,7 @@ def _parts(dsn: str) -> dict[str, str | int | None]:
         # The parser quotes what it stumbled over, which may well be the password.
         raise UsageError(
             "The connection string cannot be read.",
-            hint="Write it as postgresql://user:password@host:5432/database, with special characters as %XX.",
+            hint="Write it as a postgresql address: user:password@host:5432/database, special characters as %XX.",
         ) from None
 
 

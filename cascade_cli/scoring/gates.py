@@ -43,11 +43,8 @@ def _breakdown(data: Figures, conditions: Conditions) -> CascadeError | None:
     """Why there is nothing to judge, where that is so."""
     scored = data["scored"]
     if scored < conditions.min_n and not conditions.allow_empty:
-        return NothingEvaluated(
-            f"Only {scored:,} of {data['pairs']:,} recorded pairs could be scored; "
-            f"at least {conditions.min_n:,} are wanted.",
-            hint=_why_so_few(data),
-        )
+        found = f"Only {scored:,} of {data['pairs']:,} recorded pairs could be scored" if data["pairs"] else "No pairs"
+        return NothingEvaluated(f"{found}; at least {conditions.min_n:,} are wanted.", hint=_why_so_few(data))
     errors = data["unscorable"] + data["bad_rows"]
     rows = data["pairs"] + data["bad_rows"]
     if rows and errors / rows > conditions.max_error_rate:
