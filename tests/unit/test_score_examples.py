@@ -163,6 +163,44 @@ def test_a_shared_email_identifies_only_where_it_belongs_to_one_on_each_side():
     assert score_extraction(info, {"entities": [entity("The painter", email="info@x.test")]}).entities.tp == 0
 
 
+def test_a_shared_email_does_not_identify_things_of_different_types():
+    gold = {"entities": [entity("Bob Ross", email="bob@x.test")]}
+    predicted = {"entities": [entity("Paint Ltd", "organization", email="bob@x.test")]}
+    assert score_extraction(gold, predicted).entities.tp == 0
+
+
+def test_a_rejected_pair_never_takes_an_item_from_an_accepted_one():
+    gold = {"entities": [entity(name, "project") for name in ("Project Atlas 1", "Project Atlas 3")]}
+    predicted = {"entities": [entity(name, "project") for name in ("Project Atlas I", "Project Atlas 2")]}
+    score = score_extraction(gold, predicted)
+    assert score.entities.tp == 1
+    assert sorted(difference.kind for difference in score.differences) == ["name_variant", "number_mismatch"]
+
+
+def test_copies_that_differ_in_something_are_paired_alike_in_whatever_order_they_stand():
+    gold = [entity("Bob", email="a@x.test"), entity("Bob")]
+    predicted = [entity("Bob"), entity("Bob", email="b@x.test")]
+    for theirs in (predicted, predicted[::-1]):
+        assert score_extraction({"entities": gold}, {"entities": theirs}).entities.strict == 2
+
+
+def test_a_surface_that_means_different_things_on_the_two_sides_is_still_matched_as_it_stands():
+    gold = {
+        "entities": [entity("Acme", "organization")],
+        "facts": [fact("Acme", "is", "x"), fact("Acme Inc", "is", "x")],
+    }
+    predicted = {
+        "entities": [entity("Acme Inc", "organization")],
+        "facts": [fact("Acme Inc", "is", "x"), fact("Acme", "is", "x")],
+    }
+    assert score_extraction(gold, predicted).facts.strict == 2
+
+
+def test_a_symmetric_relation_matches_the_other_way_round_in_another_spelling_too():
+    gold, predicted = relation("Anna Kovács", "knows", "Bob Ross"), relation("Bob Ross", "knows", "A. Kovács")
+    assert relation_kinds(gold, predicted) == ["name_variant"]
+
+
 def test_an_email_found_nowhere_is_hallucinated_and_another_one_is_wrong():
     gold = {"entities": [entity("Bob", email="bob@x.test")]}
     predicted = {"entities": [entity("Bob", email="rob@x.test")]}
@@ -185,6 +223,7 @@ def test_a_category_matters_only_across_the_border_of_high_value():
     gold, status, risk = (fact("Acme", "promises", "tea", category) for category in ("commitment", "status", "risk"))
     assert not score_extraction({"facts": [gold]}, {"facts": [status]}).agrees
     assert score_extraction({"facts": [status]}, {"facts": [risk]}).agrees
+    assert score_extraction({"facts": [gold]}, {"facts": [{**gold, "category": "decision"}]}).agrees
 
 
 def test_statements_are_compared_where_components_are_missing():
