@@ -80,6 +80,9 @@ Item = TypeVar("Item")
 _SEARCHED_ITEMS = 40
 """Above this many a search among the items of the other side costs more than it saves."""
 _PLAIN_ENTITY = frozenset({"name", "type", "email"})
+_PLAIN_RELATIONSHIP_FIELDS = ("source", "type", "target")
+_PLAIN_RELATIONSHIP = frozenset(_PLAIN_RELATIONSHIP_FIELDS)
+_FACT_FIELDS = ("subject", "predicate", "object", "statement", "category")
 _SOURCE_KEYS = ("source", "from", "head", "subject")
 _TYPE_KEYS = ("type", "predicate", "relation", "label")
 _TARGET_KEYS = ("target", "to", "tail", "object")
@@ -163,9 +166,15 @@ def first_present(item: Mapping[str, object], keys: tuple[str, ...]) -> str:
 
 
 def _field(item: Mapping[str, object], name: str) -> str:
-    """A field's text. Every field of every item passes here, and nearly every one is a text."""
+    """A field's text. Nearly every one is a text."""
     value = item.get(name, "")
     return value if value.__class__ is str else plain_text(value)
+
+
+def _fields(item: Mapping[str, object], names: tuple[str, ...]) -> list[str]:
+    """The texts of several fields."""
+    get = item.get
+    return [value if (value := get(name, "")).__class__ is str else plain_text(value) for name in names]
 
 
 def _entity(item: object) -> Entity:
@@ -192,8 +201,8 @@ def _fact(item: object) -> Fact:
         return Fact(("", "", "", "", fold(item)), "", "", "", "", item, _emails(item))
     if not isinstance(item, dict):
         raise MalformedExtraction(f"a fact is {type(item).__name__}, neither an object nor a string")
-    subject, predicate, object_ = _field(item, "subject"), _field(item, "predicate"), _field(item, "object")
-    statement, category = _field(item, "statement"), fold(_field(item, "category"))
+    subject, predicate, object_, statement, category = _fields(item, _FACT_FIELDS)
+    category = fold(category)
     spoken = subject or predicate or object_
     key = fold(subject), label_form(predicate), fold(object_), category, "" if spoken else fold(statement)
     return Fact(key, subject, predicate, object_, category, statement, _emails(subject, predicate, object_, statement))
@@ -202,8 +211,11 @@ def _fact(item: object) -> Fact:
 def _relationship(item: object, config: ScoringConfig) -> Relationship:
     if not isinstance(item, dict):
         raise MalformedExtraction(f"a relationship is {type(item).__name__}, not an object")
-    source, target = first_present(item, _SOURCE_KEYS), first_present(item, _TARGET_KEYS)
-    kind = label_form(first_present(item, _TYPE_KEYS))
+    if item.keys() >= _PLAIN_RELATIONSHIP:
+        source, kind, target = _fields(item, _PLAIN_RELATIONSHIP_FIELDS)
+    else:
+        source, kind, target = (first_present(item, keys) for keys in (_SOURCE_KEYS, _TYPE_KEYS, _TARGET_KEYS))
+    kind = label_form(kind)
     rewritten = kind in config.inverse_relations
     if rewritten:
         kind, source, target = config.inverse_relations[kind], target, source
