@@ -13,7 +13,7 @@ from cascade_cli.config import (
     POSTGRES_URL,
     WORKSPACE_PATH,
 )
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import CascadeError, TooManyItemErrors, UsageError
 from cascade_cli.pulling import pull, pull_postgres
 from cascade_cli.records import Row
 from cascade_cli.sources import read_rows
@@ -74,6 +74,17 @@ def pull_database(settings: Settings, since: datetime | None) -> PullReport:
     timeout_s = settings[POSTGRES_STATEMENT_TIMEOUT_S]
     with PostgresSource.open(settings[POSTGRES_URL] or "", mapping, statement_timeout_s=timeout_s) as source:
         return pull_postgres(source, settings[WORKSPACE_PATH], since=since, overlap_s=settings[POSTGRES_OVERLAP_S])
+
+
+def too_many_bad(report: PullReport, max_error_rate: float) -> CascadeError | None:
+    """The failure of a pull of which more rows than this share could not be read; the others are kept all the same."""
+    rows = report.read + report.bad
+    if not rows or report.bad / rows <= max_error_rate:
+        return None
+    return TooManyItemErrors(
+        f"{report.bad:,} of {rows:,} rows cannot be read, more than {max_error_rate:.1%}; the others are kept.",
+        hint="Mend the source and pull again, or raise --max-error-rate if you know why they are there.",
+    )
 
 
 def _not_before(

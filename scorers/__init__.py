@@ -1,7 +1,7 @@
 """The structured diff: how far a predicted extraction agrees with the reference. Pure, and usable on its own."""
 
-from scorers.config import PRESETS, ScoringConfig
-from scorers.differences import KINDS, Difference
+from scorers.config import KINDS, PRESETS, ScoringConfig
+from scorers.differences import Difference
 from scorers.items import MalformedExtraction
 from scorers.many import score_many
 from scorers.score import ExtractionScore, SectionScore, fact_similarity, score_extraction

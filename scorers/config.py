@@ -13,6 +13,14 @@ from scorers.strings.names import ENTITY_THRESHOLD
 RULES_VERSION = 1
 """Raised whenever the same inputs may score differently; part of every fingerprint."""
 
+SECTIONS = ("entities", "facts", "relationships")
+KINDS = (
+    "missing", "spurious", "duplicate", "wrong_type", "wrong_email", "hallucinated_email", "number_mismatch",
+    "date_mismatch", "negation_mismatch", "wrong_direction", "wrong_predicate", "wrong_object", "wrong_subject",
+    "wrong_category", "name_variant", "invalid_json",
+)  # fmt: skip
+"""Every kind of difference."""
+
 _SYMMETRIC = frozenset(
     {
         "knows", "colleague of", "works with", "collaborates with", "partner of", "partners with", "married to",
@@ -85,6 +93,9 @@ class ScoringConfig:
                 raise ValueError(f"{name} must be in [0, 1], not {value!r}")
         if len(self.weights) != len(SECTIONS) or not sum(self.weights):
             raise ValueError("weights must be three numbers that are not all 0: entities, facts, relationships")
+        unknown = self.critical - {*KINDS, *(f"{section}.{kind}" for section in SECTIONS for kind in KINDS)}
+        if unknown:
+            raise ValueError(f"critical names no kind of difference: {', '.join(sorted(unknown))}")
         if self.max_fuzzy_pairs < 0:
             raise ValueError(f"max_fuzzy_pairs must not be negative, not {self.max_fuzzy_pairs!r}")
 
@@ -96,7 +107,6 @@ class ScoringConfig:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-SECTIONS = ("entities", "facts", "relationships")
 _SHARES = (
     "entity_threshold", "end_threshold", "predicate_threshold", "statement_threshold", "wrong_type_factor",
     "agreement_threshold",

@@ -9,13 +9,6 @@ from scorers.alignment import Pair
 from scorers.config import SECTIONS, ScoringConfig
 from scorers.items import Fact, Items, section
 
-KINDS = (
-    "missing", "spurious", "duplicate", "wrong_type", "wrong_email", "hallucinated_email", "number_mismatch",
-    "date_mismatch", "negation_mismatch", "wrong_direction", "wrong_predicate", "wrong_object", "wrong_subject",
-    "wrong_category", "name_variant", "invalid_json",
-)  # fmt: skip
-"""Every kind of difference."""
-
 _SENTENCES = {
     "missing": "nothing in the prediction corresponds to it",
     "spurious": "nothing in the reference corresponds to it",

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scorers.config import DEFAULT, SECTIONS, ScoringConfig
-from scorers.differences import KINDS
+from scorers.config import DEFAULT, KINDS, SECTIONS, ScoringConfig
 from scorers.exact import legacy_entity_f1, official_exact
 from scorers.items import MalformedExtraction
 from scorers.parallel import map_chunks

@@ -1,6 +1,6 @@
 """How a command is declared: the options that all share, read before its body; its result, shown after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cascade_cli.config import WORKSPACE_PATH, Setting, Settings, load_settings
 from cascade_cli.console import Console, Format, Output, Result, chosen_format
+from cascade_cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,20 @@ class Command(TyperCommand):
         """Run the body with a ``Session`` as ``ctx.obj``, then show what it returns."""
         shared = {option.name: ctx.params.pop(option.name) for option in _SHARED.params}
         session: Session = _SHARED.callback(**shared)
+        _keep_inputs(session.console.output.path, ctx.params.values())
         ctx.obj = session
         result: Result = super().invoke(ctx)
         session.console.show(ctx.command_path.removeprefix("cascade "), result)
         return result
+
+
+def _keep_inputs(output: Path | None, arguments: Iterable[object]) -> None:
+    """Refuse to write the result over a file that was given to be read."""
+    if output is None or not output.exists():
+        return
+    given = [Path(argument) for argument in arguments if isinstance(argument, str)]
+    if any(path.exists() and path.samefile(output) for path in given):
+        raise UsageError(f"{output} is an input and would be overwritten.", hint="Give -o another file.")
 
 
 def command(function: Callable[..., Result]) -> TyperCommand:

@@ -23,6 +23,9 @@ def pull(
         str | None, typer.Option("--since", help="Nothing older: 7d, 12h, 30m or a date.", metavar="WHEN")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that is bad.")] = False,
+    max_error_rate: Annotated[
+        float, typer.Option("--max-error-rate", min=0, max=1, help="More bad rows: exit 6.")
+    ] = 0.05,
 ) -> Result:
     """Bring traces and events from PostgreSQL or a file into the workspace.
 
@@ -33,7 +36,7 @@ def pull(
       cascade pull pairs.jsonl.gz
       zstdcat traces.jsonl.zst | cascade pull -
     """
-    from cascade_cli.pull_sources import pull_database, pull_file, require_source
+    from cascade_cli.pull_sources import pull_database, pull_file, require_source, too_many_bad
     from cascade_cli.recording import recorded_run
 
     session: Session = ctx.obj
@@ -47,4 +50,5 @@ def pull(
         run.counts.update({name: getattr(report, name) for name in _COUNTS})
     bad = tuple(f"{row.where}: {row.cause}" for row in report.first_bad)
     data = asdict(report)
-    return Result(data, blocks=(Table(_COLUMNS, [data]),), warnings=(*bad, *report.warnings), run_id=run.run_id)
+    warnings, failure = (*bad, *report.warnings), too_many_bad(report, max_error_rate)
+    return Result(data, (Table(_COLUMNS, [data]),), warnings=warnings, run_id=run.run_id, failure=failure)

@@ -17,12 +17,14 @@ def score(
     ] = None,
     by_prompt_hash: Annotated[bool, typer.Option("--by-prompt-hash", help="Group by the teacher's prompt.")] = False,
     by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="Group by a column; repeats.")] = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Workspace: 7d, 12h, a date.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
+    ] = None,
     worst: Annotated[int, typer.Option("--worst", min=0, metavar="N", help="List the N that agree least.")] = 0,
     explain: Annotated[
         list[str] | None, typer.Option("--explain", metavar="EVENT", help="Show the diff of an event; repeats.")
     ] = None,
-    explain_all: Annotated[bool, typer.Option("--explain-all", help="Every diff, as JSON Lines.")] = False,
+    explain_all: Annotated[bool, typer.Option("--explain-all", help="Every diff; whole with --format jsonl.")] = False,
     preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
     cluster_by: Annotated[
         str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")

@@ -19,13 +19,14 @@ class Column:
     """How one value of a record is shown to people; JSON Lines and CSV carry the raw record instead.
 
     Attributes:
-        key: where the value stands in the record; dots descend, as in ``entities.micro``.
+        key: where the value stands in the record; dots descend, as in ``entities.micro``, unless it is given step by
+            step because a step has a dot itself.
         title: the heading.
         show: raw value -> text. Rounding happens here and nowhere else.
         align: numbers to the right, text to the left.
     """
 
-    key: str
+    key: str | tuple[str, ...]
     title: str
     show: Callable[[object], str] = shown
     align: Literal["left", "right"] = "left"
@@ -33,7 +34,7 @@ class Column:
     def cell(self, record: Record) -> str:
         """Return the text of this column for one record; a missing value shows as undefined."""
         value: object = record
-        for step in self.key.split("."):
+        for step in self.key.split(".") if isinstance(self.key, str) else self.key:
             value = value.get(step) if isinstance(value, Mapping) else None
         return self.show(value)
 

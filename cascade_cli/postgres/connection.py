@@ -76,14 +76,19 @@ def compose(query: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
 
 
 def _parts(dsn: str) -> dict[str, str | int | None]:
+    unreadable = UsageError(
+        "The connection string cannot be read.",
+        hint="Write it as a postgresql address: user:password@host:5432/database, special characters as %XX.",
+    )
     try:
-        return dict(conninfo_to_dict(dsn))
+        parts = dict(conninfo_to_dict(dsn))
     except psycopg.Error:
         # The parser quotes what it stumbled over, which may well be the password.
-        raise UsageError(
-            "The connection string cannot be read.",
-            hint="Write it as a postgresql address: user:password@host:5432/database, special characters as %XX.",
-        ) from None
+        raise unreadable from None
+    # A password with @, # or / in the clear ends early, and its rest is taken for the host: never to be shown.
+    if dsn.count("@") > 1 or any(sign in str(parts.get("host", "")) for sign in "@#"):
+        raise unreadable
+    return parts
 
 
 def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:

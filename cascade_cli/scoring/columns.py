@@ -57,8 +57,19 @@ def resolve_columns(names: Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
-def _refuse(column: str) -> None:
-    choices = [*_PAIR_COLUMNS, *ITEM_COLUMNS, KIND, f"{_ATTRIBUTE}KEY"]
+def resolve_cluster(name: str | None) -> str | None:
+    """Check the column whose equal values are not independent.
+
+    Raises:
+        UsageError: it is unknown, or a property of items.
+    """
+    column = _ALIASES.get(name, name) if name else None
+    if column is not None and column not in _PAIR_COLUMNS and not column.startswith(_ATTRIBUTE):
+        _refuse(column, [*_PAIR_COLUMNS, f"{_ATTRIBUTE}KEY"])
+    return column
+
+
+def _refuse(column: str, choices: Sequence[str] = (*_PAIR_COLUMNS, *ITEM_COLUMNS, KIND, f"{_ATTRIBUTE}KEY")) -> None:
     near = get_close_matches(column, choices, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     raise UsageError(f"Unknown column {column!r}.", hint=f"{meant}Columns: {', '.join(choices)}")

@@ -9,9 +9,10 @@ from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, W
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.scoring.cached import score_workspace
+from cascade_cli.scoring.columns import resolve_cluster
 from cascade_cli.scoring.comparing import Figures, compare_figures
 from cascade_cli.scoring.configuring import scoring_config
-from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream
+from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream, warnings_of
 from cascade_cli.scoring.tables import comparison_blocks
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import PairFilter, Workspace
@@ -38,14 +39,17 @@ def run_compare(
         fail_on_regression: the loss of agreement that is borne, judged on the lower bound of B - A; None judges none.
         min_n: fewer common events are nothing to judge.
     """
+    if sides == ("-", "-"):
+        raise UsageError("Standard input can be only one of the two sides.")
     config = scoring_config(preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
-    request = Request(config, cluster_by=settings[SCORE_CLUSTER_BY])
+    request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]))
     with console.progress("scoring") as advance:
         first, second = (_score(side, settings, request, advance) for side in sides)
     figures = compare_figures(first.figures, second.figures, listed=listed)
     gate, failure = _judge(figures, fail_on_regression, min_n)
     data = {"scorer": config.fingerprint, "a": sides[0], "b": sides[1], **figures}
-    return Result(data, comparison_blocks(data, sides), gate=gate, failure=failure)
+    warnings = tuple(warning for scored in (first, second) for warning in warnings_of(scored))
+    return Result(data, comparison_blocks(data, sides), warnings=warnings, gate=gate, failure=failure)
 
 
 def _score(side: str, settings: Settings, request: Request, advance: Callable[[int], None]) -> Scored:
@@ -57,7 +61,13 @@ def _score(side: str, settings: Settings, request: Request, advance: Callable[[i
             f"There is neither a file {side!r} nor a workspace that could know a student of that name.",
             hint="Give two files of recorded pairs, or pull first.",
         )
-    return score_workspace(path, PairFilter(student_model=side), request, advance=advance)
+    scored = score_workspace(path, PairFilter(student_model=side), request, advance=advance)
+    if scored.figures.is_empty():
+        raise UsageError(
+            f"There is neither a file {side!r} nor an answer of a student of that name in {path}.",
+            hint="cascade score --by student_model lists the students of the workspace.",
+        )
+    return scored
 
 
 def _judge(

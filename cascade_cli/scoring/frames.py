@@ -263,3 +263,13 @@ def _score_pair(row: Row, request: Request) -> tuple[ScoreRow, dict[str, tuple[i
     if request.item_column is None:
         return (*flags, *figures), {}
     return (*flags, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+
+
+def warnings_of(scored: Scored) -> tuple[str, ...]:
+    """What the user must know of the rows that were not scored as they stand."""
+    told = [f"{bad.where}: {bad.cause}" for bad in scored.first_bad]
+    if scored.bad_rows > len(told):
+        told.append(f"{scored.bad_rows - len(told):,} more rows could not be read.")
+    if scored.repeated:
+        told.append(f"{scored.repeated:,} pairs were repeated; of each the last counts.")
+    return tuple(told)

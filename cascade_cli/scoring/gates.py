@@ -8,6 +8,7 @@ from typing import Any
 
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, TooManyItemErrors
 
+_TOLD = 5
 Figures = Mapping[str, Any]
 """Figures in the shape of the JSON of ``cascade score``."""
 
@@ -62,7 +63,7 @@ def _why_so_few(data: Figures) -> str:
 
 
 def _gate(data: Figures, conditions: Conditions) -> Figures | None:
-    if conditions.fail_under is None:
+    if conditions.fail_under is None or (conditions.allow_empty and not data["scored"]):
         return None
     judged: Sequence[Figures] = data["groups"] if conditions.each_group else [data["total"]]
     checks = [_check(group, conditions.fail_under, on_rate=conditions.on_rate) for group in judged]
@@ -91,8 +92,9 @@ def _gate_failure(gate: Figures | None) -> CascadeError | None:
         return None
     failed = [check for check in gate["checks"] if not check["passed"]]
     told = "; ".join(
-        f"{_name(check['key'])} has {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:5]
+        f"{_name(check['key'])} has {_percent(check['value'])} (n = {check['n']:,})" for check in failed[:_TOLD]
     )
+    told += f"; and {len(failed) - _TOLD} more" if len(failed) > _TOLD else ""
     which = "the agreement" if gate["judged_on"] == "rate" else "the lower bound of the agreement"
     return GateFailed(
         f"Gate failed: {which} must reach {_percent(gate['threshold'])}, but {told or 'nothing was judged'}."

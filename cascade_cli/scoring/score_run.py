@@ -15,18 +15,24 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.console import Console, Format, Result, Table
-from cascade_cli.errors import NothingEvaluated
+from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.moments import read_since
 from cascade_cli.recording import recorded_run
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.cached import score_workspace
-from cascade_cli.scoring.columns import resolve_columns
+from cascade_cli.scoring.columns import resolve_cluster, resolve_columns
 from cascade_cli.scoring.configuring import scoring_config
-from cascade_cli.scoring.explaining import explain_rows
-from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream
+from cascade_cli.scoring.explaining import Explanation, explain_rows
+from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream, warnings_of
 from cascade_cli.scoring.gates import Conditions, judge
 from cascade_cli.scoring.summary import summarize
-from cascade_cli.scoring.tables import explanation_blocks, explanation_table, score_blocks, worst_table
+from cascade_cli.scoring.tables import (
+    explanation_blocks,
+    explanation_table,
+    item_pairs_table,
+    score_blocks,
+    worst_table,
+)
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 from scorers import KINDS
@@ -67,10 +73,11 @@ def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
     Raises:
         CascadeError: nothing could be read, or a flag makes no sense.
     """
+    _check_flags(inquiry)
     request = Request(
         scoring_config(inquiry.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES]),
         resolve_columns(inquiry.by),
-        settings[SCORE_CLUSTER_BY],
+        resolve_cluster(settings[SCORE_CLUSTER_BY]),
     )
     if inquiry.explain or inquiry.explain_all:
         return _explained(inquiry, settings, request, console)
@@ -81,8 +88,32 @@ def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
     return _result(scored, request, inquiry, run_id)
 
 
-def _score_file(inquiry: Inquiry, request: Request, console: Console) -> Scored:
+def _check_flags(inquiry: Inquiry) -> None:
+    """Refuse flags that would do nothing: whoever gave them expects that they do."""
+    conditions = inquiry.conditions
+    if conditions.fail_under is None and (conditions.each_group or conditions.on_rate):
+        raise UsageError("--each-hash and --on-rate say how --fail-under is judged, which is missing.")
+    if not (inquiry.explain or inquiry.explain_all):
+        return
+    if inquiry.explain and inquiry.explain_all:
+        raise UsageError("--explain and --explain-all cannot be combined.")
+    if conditions.fail_under is not None or inquiry.by or inquiry.worst:
+        raise UsageError("An explanation cannot be combined with groups, --worst or a gate.", hint="Run the two apart.")
+
+
+def _rows_of_file(inquiry: Inquiry) -> Iterator[Row | BadRow]:
+    """The rows of the file; with ``--since`` those that are dated then or later, or not dated."""
     rows = read_rows(inquiry.source or "-", strict=inquiry.strict)
+    since = _filter(inquiry).since
+    return (row for row in rows if isinstance(row, BadRow) or not _is_before(row, since))
+
+
+def _is_before(row: Row, since: datetime | None) -> bool:
+    return since is not None and row.trace.created_at is not None and row.trace.created_at < since
+
+
+def _score_file(inquiry: Inquiry, request: Request, console: Console) -> Scored:
+    rows = _rows_of_file(inquiry)
     with console.progress("scoring") as advance:
         return score_stream(Intake(rows, advance), request, processes=inquiry.processes)
 
@@ -109,7 +140,7 @@ def _result(scored: Scored, request: Request, inquiry: Inquiry, run_id: str | No
     if inquiry.worst:
         data["worst"] = _worst(scored.figures, inquiry.worst)
         blocks = (*blocks, worst_table(data["worst"]))
-    return Result(data, blocks, warnings=_warnings(scored), run_id=run_id, gate=gate, failure=failure)
+    return Result(data, blocks, warnings=warnings_of(scored), run_id=run_id, gate=gate, failure=failure)
 
 
 def _worst(figures: pl.DataFrame, wanted: int) -> list[dict[str, object]]:
@@ -127,15 +158,6 @@ def _worst(figures: pl.DataFrame, wanted: int) -> list[dict[str, object]]:
     ]
 
 
-def _warnings(scored: Scored) -> tuple[str, ...]:
-    told = [f"{bad.where}: {bad.cause}" for bad in scored.first_bad]
-    if scored.bad_rows > len(told):
-        told.append(f"{scored.bad_rows - len(told):,} more rows could not be read.")
-    if scored.repeated:
-        told.append(f"{scored.repeated:,} pairs were repeated; of each the last counts.")
-    return tuple(told)
-
-
 def _explained(inquiry: Inquiry, settings: Settings, request: Request, console: Console) -> Result:
     wanted = None if inquiry.explain_all else frozenset(inquiry.explain)
     explanations = explain_rows(_rows_to_explain(inquiry, settings), request.config, wanted)
@@ -150,14 +172,22 @@ def _explained(inquiry: Inquiry, settings: Settings, request: Request, console: 
             f"No recorded pair of event {', '.join(missing[:5])}.",
             hint="An event needs a trace and a student answer to be explained.",
         )
-    blocks = [block for each in found for block in explanation_blocks(each)]
     warnings = tuple(f"No recorded pair of event {event_id}." for event_id in missing)
-    return Result({"explanations": found}, tuple(blocks), warnings=warnings)
+    return Result({"explanations": found}, _blocks(found, console.output.format), warnings=warnings)
+
+
+def _blocks(found: list[Explanation], form: Format) -> tuple[Table | str, ...]:
+    """Explanations for people as tables by section; for programs one record an event, or one a pair of items."""
+    if form is Format.JSONL:
+        return (explanation_table(found),)
+    if form is Format.CSV:
+        return (item_pairs_table(found),)
+    return tuple(block for each in found for block in explanation_blocks(each))
 
 
 def _rows_to_explain(inquiry: Inquiry, settings: Settings) -> Iterator[Row | BadRow]:
     if inquiry.source is not None:
-        return read_rows(inquiry.source, strict=inquiry.strict)
+        return _rows_of_file(inquiry)
     path = settings[WORKSPACE_PATH]
     wanted: Iterable[str | None] = inquiry.explain or (None,)
     return (row for event_id in wanted for row in stream_pairs(path, _filter(inquiry, event_id)))

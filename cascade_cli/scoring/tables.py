@@ -77,7 +77,7 @@ def _exact_columns(total: Figures) -> tuple[Column, ...]:
 
 
 def _keys(by: Sequence[str]) -> tuple[Column, ...]:
-    return tuple(Column(f"key.{column}", "prompt hash" if column == "system_prompt_hash" else column) for column in by)
+    return tuple(Column(("key", column), "prompt hash" if column == "system_prompt_hash" else column) for column in by)
 
 
 def _counts_line(data: Figures) -> str:
@@ -98,7 +98,7 @@ def _item_table(groups: Sequence[Figures], column: str) -> Table:
     counts = tuple(Column(f"{section}.micro.{name}", name, count, "right") for name in ("tp", "fp", "fn"))
     rates = tuple(Column(f"{section}.micro.{name}", name, ratio, "right") for name in ("precision", "recall"))
     f1 = Column(f"{section}.micro", "F1 (95 %)", _f1_interval, "right")
-    columns = (Column(f"key.{column}", column), Column("pairs", "pairs", count, "right"), *counts, *rates, f1)
+    columns = (Column(("key", column), column), Column("pairs", "pairs", count, "right"), *counts, *rates, f1)
     return Table(columns, groups, f"{section} by {column}")
 
 
@@ -134,6 +134,29 @@ def explanation_table(explanations: Iterable[Figures]) -> Table:
         ),
     )
     return Table(columns, explanations)
+
+
+def item_pairs_table(explanations: Iterable[Figures]) -> Table:
+    """Every pair of items of some explanations on a line of its own."""
+    records = [
+        {"event_id": explanation["event_id"], "section": section, **pair}
+        for explanation in explanations
+        for section, pairs in explanation["sections"].items()
+        for pair in pairs
+    ]
+    names = (
+        "event_id",
+        "section",
+        "gold",
+        "predicted",
+        "accepted",
+        "strict",
+        "similarity",
+        "kind",
+        "critical",
+        "reason",
+    )
+    return Table(tuple(Column(name, name) for name in names), records)
 
 
 _MARKS = {(True, True): "=", (True, False): "≈", (False, False): "✗"}

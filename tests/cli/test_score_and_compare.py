@@ -139,3 +139,96 @@ def test_the_demo_goes_from_a_database_to_an_explanation_and_leaves_nothing_runn
 def test_a_demo_does_not_take_somebody_elses_folder(cascade, tmp_path):
     (tmp_path / ".cascade-demo").mkdir()
     assert cascade("demo").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "a.jsonl", "-o", "a.jsonl"],
+        ["compare", "b.jsonl", "a.jsonl", "-o", "a.jsonl"],
+        ["pull", "a.jsonl", "-o", "a.jsonl"],
+    ],
+)
+def test_no_result_is_written_over_its_own_input(cascade, tmp_path, arguments):
+    text = lines((ACME, ACME))
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert cascade(*arguments).returncode == 2
+    assert (tmp_path / "a.jsonl").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--each-hash"],
+        ["--on-rate"],
+        ["--explain", "e0", "--fail-under", "0.9"],
+        ["--explain-all", "--by", "arena"],
+        ["--explain-all", "--explain", "e0"],
+        ["--cluster-by", "predicate"],
+        ["--cluster-by", "nope"],
+        ["--since", "yesterday"],
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused(cascade, arguments):
+    done = cascade("score", "-", *arguments, stdin=lines((ACME, ACME)))
+    assert done.returncode == 2
+    assert "Internal" not in done.stderr
+
+
+def test_a_misspelt_critical_kind_is_refused_since_it_would_loosen_the_metric(cascade, tmp_path):
+    (tmp_path / "cascade.toml").write_text('[score]\ncritical = ["wrong_emial"]\n', encoding="utf-8")
+    done = cascade("score", "-", stdin=lines((ACME, ACME)))
+    assert done.returncode == 2
+    assert "wrong_emial" in done.stderr
+
+
+def test_explanations_are_whole_in_every_form(cascade):
+    text = lines(({**ACME, "facts": ["x is y"]}, BOB), (ACME, ACME))
+    asked = ("score", "-", "--explain", "e0", "--explain", "e1", "--format")
+    table = cascade(*asked, "csv", stdin=text).stdout.splitlines()
+    assert [line.split(",")[:2] for line in table[1:]] == [
+        ["e0", "entities"], ["e0", "entities"], ["e0", "facts"], ["e1", "entities"],
+    ]  # fmt: skip
+    assert [json.loads(line)["event_id"] for line in cascade(*asked, "jsonl", stdin=text).stdout.splitlines()] == [
+        "e0",
+        "e1",
+    ]
+
+
+def test_since_leaves_out_what_is_older_in_a_file_as_well(cascade):
+    text = "".join(
+        json.dumps({"event_id": day, "created_at": f"{day}T00:00:00Z", "raw_response": ACME, "student_response": ACME})
+        + "\n"
+        for day in ("2026-01-01", "2026-06-01")
+    )
+    assert json.loads(cascade("score", "-", "--since", "2026-03-01", "--json", stdin=text).stdout)["data"]["pairs"] == 1
+
+
+def test_comparing_with_a_student_whom_nobody_asked_names_the_student(cascade, tmp_path):
+    (tmp_path / "a.jsonl").write_text(lines((ACME, ACME)), encoding="utf-8")
+    assert cascade("pull", "a.jsonl").returncode == 0
+    done = cascade("compare", "a.jsonl", "nobody")
+    assert done.returncode == 2
+    assert "nobody" in done.stderr
+
+
+def test_a_group_by_an_attribute_shows_its_values(cascade):
+    text = json.dumps(
+        {"event_id": "e", "event": {"attributes": {"team": "blue"}}, "raw_response": ACME, "student_response": ACME}
+    )
+    assert "blue" in cascade("score", "-", "--by", "attributes.team", stdin=text).stdout
+
+
+def test_a_pull_of_which_most_rows_are_bad_says_so_and_keeps_the_others(cascade):
+    done = cascade("pull", "-", "--json", stdin=lines((ACME, ACME)) + "[]\n" * 3)
+    assert done.returncode == 6
+    assert json.loads(done.stdout)["data"]["new_traces"] == 1
+
+
+def test_the_rest_of_a_password_with_an_unescaped_sign_is_never_shown(cascade):
+    for url in ("postgresql://u:S3NT@INEL@localhost:1/db", "postgresql://reader:pa@SENTINEL#word@db.test/x"):
+        for command in (("pull", "-vv"), ("doctor",)):
+            done = cascade(*command, env={"DATABASE_URL": url})
+            assert done.returncode in {2, 4}
+            assert "INEL" not in done.stdout + done.stderr
