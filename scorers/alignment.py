@@ -217,7 +217,8 @@ def _surplus(items: Sequence[Item], unmatched: list[int]) -> set[int]:
     open_positions = set(unmatched)
     seen = {items[i].key for i in range(len(items)) if i not in open_positions}
     surplus: set[int] = set()
-    for position in unmatched:
+    # In the order of their contents, so that which copy is the surplus one does not hang on where it stands.
+    for position in sorted(unmatched, key=lambda place: repr(items[place])):
         if items[position].key in seen:
             surplus.add(position)
         seen.add(items[position].key)

@@ -19,7 +19,7 @@ class Carry:
     """Which surfaces mean the same aligned pair of entities although they are spelled differently.
 
     Attributes:
-        gold: folded surface of a gold entity that has other surfaces on the predicted side -> number of the pair.
+        gold: folded surface of a gold entity that has another one, here or on the predicted side -> number of the pair.
         predicted: likewise for the predicted side.
     """
 
@@ -75,13 +75,13 @@ def _end_surfaces(sections: Sequence[Sequence[Fact | Relationship]]) -> set[str]
 def carry_of(gold: Sequence[Entity], predicted: Sequence[Entity], pairs: Sequence[Pair]) -> Carry:
     """Collect the surfaces that resolve, exactly and uniquely on their own side, to a member of an aligned pair.
 
-    Pairs whose surfaces are the same on both sides are left out: there the surface alone tells.
+    Pairs with one and the same surface on both sides are left out: there the surface alone tells.
     """
     differing = [
         (pair.gold, pair.predicted)
         for pair in pairs
         if pair.accepted and pair.gold is not None and pair.predicted is not None
-        if _surfaces(gold[pair.gold]) != _surfaces(predicted[pair.predicted])
+        if len(_surfaces(gold[pair.gold]) | _surfaces(predicted[pair.predicted])) > 1
     ]
     if not differing:
         return NO_CARRY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +11,8 @@ from scorers.alignment import UNRELATED, Judgement
 from scorers.carry import Carry
 from scorers.config import ScoringConfig
 from scorers.items import Entity, Fact, Relationship
-from scorers.strings.guards import NEGATIONS, marks_may_differ, read_marks, split_seams, veto
+from scorers.strings.emails import without_emails
+from scorers.strings.guards import NEGATIONS, NO_MARKS, marks_may_differ, read_marks, split_seams, unmarked, veto
 from scorers.strings.names import compare_names, prepare_name
 from scorers.strings.text import fold, skeleton, words_of
 
@@ -78,11 +78,19 @@ def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, share
 def _best_name(gold: Entity, predicted: Entity) -> Match:
     """The best over name × aliases; a vetoed pair only where nothing else comes near."""
     best = _ABSENT
-    for ours in (gold.name, *gold.aliases[:_MAX_ALIASES]):
-        for theirs in (predicted.name, *predicted.aliases[:_MAX_ALIASES]):
+    for ours in _spoken_names(gold):
+        for theirs in _spoken_names(predicted):
             seen = _names(ours, theirs, gold.key[1], predicted.key[1])
             best = max(best, seen, key=lambda match: ((match.veto is None and match.similarity) or 0.0, match.raw))
     return best
+
+
+def _spoken_names(entity: Entity) -> list[str]:
+    """Name and aliases without addresses, which identify only where they belong to one entity on each side."""
+    if not entity.emails:
+        return [entity.name, *entity.aliases[:_MAX_ALIASES]]
+    spoken = [alias for alias in entity.aliases[:_MAX_ALIASES] if "@" not in alias]
+    return [without_emails(entity.name), *spoken]
 
 
 def _names(ours: str, theirs: str, our_type: str, their_type: str) -> Match:
@@ -150,12 +158,10 @@ def surface_similarity(ours: str, theirs: str) -> Match:
     match = _names(one, other, "", "")
     if match.veto is None and (one, other) != (fold(ours), fold(theirs)):
         # Chinese and Japanese glue an amount to the words around it: a phrase rather than a name.
-        phrase = _but_for_digits(one, other)
+        phrase = _ratio(unmarked(one), unmarked(other))
         return match._replace(similarity=max(match.similarity, phrase), raw=max(match.raw, phrase))
-    if match.veto in _OF_DIGITS:
-        return match._replace(raw=max(match.raw, _but_for_digits(ours, theirs)))
-    if match.veto == "negation":
-        return match._replace(raw=max(match.raw, _ratio(_content(ours), _content(theirs))))
+    if match.veto in _BY_MARKS:
+        return match._replace(raw=max(match.raw, _but_for_marks(ours, theirs)))
     return match
 
 
@@ -171,13 +177,15 @@ def phrase_similarity(ours: str, theirs: str) -> Match:
     if content != (_beginning(ours), _beginning(theirs)):
         raw = max(raw, _ratio(*content))
     fired = veto(read_marks(ours), read_marks(theirs), one_sided=False)
-    if fired in _OF_DIGITS:
-        raw = max(raw, _but_for_digits(ours, theirs))
+    if fired in _BY_MARKS:
+        raw = max(raw, _but_for_marks(ours, theirs))
+    elif read_marks(ours) is not NO_MARKS and read_marks(theirs) is not NO_MARKS:
+        # The same date or amount, otherwise written.
+        raw = max(raw, _ratio(unmarked(ours), unmarked(theirs)))
     return Match(0.0 if fired else raw, raw, fired)
 
 
-_OF_DIGITS = frozenset({"number", "date"})
-_DIGITS = re.compile(r"\d+")
+_BY_MARKS = frozenset({"number", "date", "negation"})
 _AUXILIARIES = frozenset(words_of("do does did will would shall should is are was were be been has have had to"))
 
 
@@ -189,13 +197,14 @@ def _beginning(text: str) -> str:
 @lru_cache(maxsize=4_096)
 def _content(text: str) -> str:
     """The words that are left without negations and auxiliaries; an auxiliary that stands alone is what is said."""
-    words = [word for word in _beginning(text).split() if word not in NEGATIONS]
+    words = [word for word in _beginning(text).replace("cannot", "can not").split() if word not in NEGATIONS]
     return " ".join([word for word in words if word not in _AUXILIARIES] or words)
 
 
-def _but_for_digits(ours: str, theirs: str) -> float:
-    """How alike two texts are once every number is the same."""
-    return _ratio(_DIGITS.sub("0", _beginning(ours)), _DIGITS.sub("0", _beginning(theirs)))
+def _but_for_marks(ours: str, theirs: str) -> float:
+    """How alike two texts are but for the numbers, dates and negations in them; 1 where they hold nothing else."""
+    one, other = _content(unmarked(ours)), _content(unmarked(theirs))
+    return 1.0 if one == other else _ratio(one, other)
 
 
 def _ratio(one: str, other: str) -> float:
@@ -309,7 +318,7 @@ def _judge_statements(gold: Fact, predicted: Fact, config: ScoringConfig) -> Jud
     """Compare what two facts say as sentences, since one of them has no components."""
     ours, theirs = _sentence(gold), _sentence(predicted)
     if fold(ours) == fold(theirs):
-        strict = gold.is_triple == predicted.is_triple
+        strict = gold.key[:3] == predicted.key[:3]
         return Judgement(1.0, True, strict, plain=True, kind=None if strict else "name_variant")
     match = phrase_similarity(ours, theirs) if config.fuzzy and ours and theirs else _ABSENT
     part = _part(match, config.statement_threshold)

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from types import MappingProxyType
 
 from scorers.strings.names import ENTITY_THRESHOLD
+from scorers.strings.text import fold, skeleton
 
 RULES_VERSION = 1
 """Raised whenever the same inputs may score differently; part of every fingerprint."""
@@ -85,7 +87,11 @@ class ScoringConfig:
     official_exact: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be a configuration, naming the field."""
+        """Refuse what cannot be a configuration, naming the field; bring lists of words into their normal form."""
+        put = partial(object.__setattr__, self)
+        put("high_value_categories", frozenset(map(fold, self.high_value_categories)))
+        put("symmetric_relations", frozenset(map(skeleton, self.symmetric_relations)))
+        put("inverse_relations", {skeleton(one): skeleton(kept) for one, kept in self.inverse_relations.items()})
         shares = {name: getattr(self, name) for name in _SHARES}
         shares |= {f"weights[{index}]": weight for index, weight in enumerate(self.weights)}
         for name, value in shares.items():

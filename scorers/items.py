@@ -124,7 +124,10 @@ def _read(
     if not 0 < len(known) <= _SEARCHED_ITEMS:
         return [read(item) for item in items]
     others = section(other, name)
-    return [known[others.index(item)] if item in others else read(item) for item in items]
+    try:
+        return [known[others.index(item)] if item in others else read(item) for item in items]
+    except RecursionError:  # unknown fields may be nested deeper than a comparison can follow
+        return [read(item) for item in items]
 
 
 def section(extraction: Mapping[str, object], name: str) -> Sequence[object]:
@@ -160,7 +163,7 @@ def plain_text(value: object) -> str:
 def first_present(item: Mapping[str, object], keys: tuple[str, ...]) -> str:
     """The text of the first of the accepted spellings of a field that is there."""
     for key in keys:
-        if key in item:
+        if item.get(key) is not None:
             return _field(item, key)
     return ""
 
@@ -203,8 +206,8 @@ def _fact(item: object) -> Fact:
         raise MalformedExtraction(f"a fact is {type(item).__name__}, neither an object nor a string")
     subject, predicate, object_, statement, category = _fields(item, _FACT_FIELDS)
     category = fold(category)
-    spoken = subject or predicate or object_
-    key = fold(subject), label_form(predicate), fold(object_), category, "" if spoken else fold(statement)
+    components = fold(subject), label_form(predicate), fold(object_)
+    key = (*components, category, "" if any(components) else fold(statement))
     return Fact(key, subject, predicate, object_, category, statement, _emails(subject, predicate, object_, statement))
 
 

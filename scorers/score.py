@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from scorers.alignment import Key, Pair, align
 from scorers.carry import NO_CARRY, carry_of
@@ -90,7 +91,7 @@ class ExtractionScore:
         agrees: the verdict: agreement reaches its threshold and no difference is critical.
         differences: everything that is not strictly equal, unaccepted ones first where they belong.
         valid: False where no extraction could be read from the prediction; then every gold item is missing.
-        both_empty: neither side has an item, so that every ratio is undefined.
+        both_empty: the prediction could be read and neither side has an item, so that every ratio is undefined.
         pairs: the alignment of each section, one record a pair or single item.
     """
 
@@ -142,7 +143,7 @@ def score_extraction(
         and agreement >= config.agreement_threshold - _TOLERANCE
         and not any(difference.critical for difference in differences)
     )
-    empty = not any((*reference, *items))
+    empty = tested is not None and not any((*reference, *items))
     return ExtractionScore(
         sections[0], sections[1], sections[2], agreement, agrees, differences, tested is not None, empty, pairs
     )
@@ -239,15 +240,16 @@ def _have_other_emails(gold: Entity, predicted: Entity) -> bool:
 
 
 def _count(pairs: list[Pair], gold_items: int, predicted_items: int) -> SectionScore:
-    tp = strict = plain = 0
-    soft = 0.0
+    credit: list[float] = []
+    strict = plain = 0
     for pair in pairs:
         if pair.accepted:
-            tp += 1
-            soft += pair.similarity
+            credit.append(pair.similarity)
             strict += pair.strict
             plain += pair.plain
-    return SectionScore(tp, predicted_items - tp, gold_items - tp, strict, soft, plain)
+    tp = len(credit)
+    # fsum: the order of items must not show in the last digit.
+    return SectionScore(tp, predicted_items - tp, gold_items - tp, strict, fsum(credit), plain)
 
 
 def _agreement(sections: list[SectionScore], config: ScoringConfig) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _LOCAL_REVERSED = re.compile(r"[\w.+-]+")
 _DOMAIN = re.compile(r"[\w.-]+")
@@ -15,17 +16,29 @@ def find_emails(text: str) -> frozenset[str]:
     The plain search scans on from every character of a long run of letters, which is quadratic on a megabyte of
     ``a``; this one starts at each ``@`` and looks outwards, so no character is read more than a few times.
     """
-    found: set[str] = set()
+    return frozenset(text[start:end].lower() for start, end in _spans(text))
+
+
+def without_emails(text: str) -> str:
+    """What a text says besides addresses and the brackets around them; the text itself where it says nothing else."""
+    kept, place = [], 0
+    for start, end in _spans(text):
+        kept.append(text[place:start])
+        place = end
+    kept.append(text[place:])
+    return " ".join(kept).strip(" <>()[],;:\"'") or text
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
     floor = 0
     at = text.find("@")
     while at >= 0:
         local = _LOCAL_REVERSED.match(text[floor:at][::-1])
         end = _domain_end(text, at + 1) if local else None
         if local and end is not None:
-            found.add(text[at - local.end() : end].lower())
+            yield at - local.end(), end
         floor = at + 1 if end is None else end
         at = text.find("@", floor)
-    return frozenset(found)
 
 
 def _domain_end(text: str, start: int) -> int | None:

@@ -16,9 +16,11 @@ from scorers.strings.emails import find_emails
 from scorers.strings.quantities import (
     NUMBER_WORDS,
     SURE_ROMAN_NUMERALS,
+    UNIT_WORDS,
     Quantity,
     compatible_quantities,
     read_quantities,
+    spoken_as_digits,
 )
 from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented, words_of
 
@@ -42,7 +44,10 @@ _SECOND_NEGATIONS = frozenset(
 """Words that negate alone but only strengthen a negation that is there (``ne … pas``, ``никогда не``)."""
 
 _CONTRACTED = frozenset(
-    words_of("dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt mustnt")
+    words_of(
+        "dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt mustnt "
+        "shant neednt aint"
+    )
 )
 _TRIGGERS = frozenset(
     {*_NEGATIONS, *_SECOND_NEGATIONS, *_CONTRACTED, *NUMBER_WORDS, *SURE_ROMAN_NUMERALS, *MONTHS, *WEEKDAYS}
@@ -50,6 +55,7 @@ _TRIGGERS = frozenset(
 NEGATIONS = _NEGATIONS | _SECOND_NEGATIONS | _CONTRACTED
 """Every word that negates, folded and without accents."""
 
+_READ_BY_GUARDS = frozenset({*NEGATIONS, *MONTHS, *WEEKDAYS, *UNIT_WORDS})
 _DIGIT_OR_AT = re.compile(r"[\d@]")
 _CJK = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _CJK_SEAM = re.compile(rf"(?<=[0-9a-z])(?={_CJK})|(?<={_CJK})(?=[0-9a-z])")
@@ -162,20 +168,27 @@ def split_seams(folded: str) -> str:
 def marks_may_differ(a: str, b: str) -> bool:
     """A quick look at whether the marks of two texts can differ at all; True where that takes a closer look.
 
-    Only words that one text has and the other has not can make the difference: a number, an address, a word that
-    negates or names a time, or a unit beside a number.
+    They cannot where the words that tell (with a digit or ``@``, or that negate or name a time or a number) are the
+    same, in the same order and with the same neighbours, which may be their units.
     """
-    ours, theirs = a.split(), b.split()
-    changed = set(ours) ^ set(theirs)
-    telling = " ".join(changed)
-    if not telling.isascii() or _DIGIT_OR_AT.search(telling) or not _TRIGGERS.isdisjoint(skeleton(telling).split()):
-        return True
-    return any(
-        not changed.isdisjoint(words[max(0, place - 2) : place + 3])
-        for words in (ours, theirs)
+    return not (a.isascii() and b.isascii()) or _telling(a) != _telling(b)
+
+
+def _telling(text: str) -> list[list[str]]:
+    words = text.lower().split()
+    return [
+        words[max(0, place - 2) : place + 3]
         for place, word in enumerate(words)
-        if _DIGIT_OR_AT.search(word)
-    )
+        if _DIGIT_OR_AT.search(word) or not _TRIGGERS.isdisjoint(skeleton(word).split())
+    ]
+
+
+@lru_cache(maxsize=4_096)
+def unmarked(text: str) -> str:
+    """The words of a text, in the second normal form, without those that the guards read."""
+    _, rest = take_times(unaccented(split_seams(fold(text[:MAX_CHARS]))))
+    words = skeleton(spoken_as_digits(rest)).split()
+    return " ".join(word for word in words if word not in _READ_BY_GUARDS and not _DIGIT_OR_AT.search(word))
 
 
 def _as_iso(match: re.Match[str]) -> str:

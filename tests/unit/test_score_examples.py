@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scorers import PRESETS, ScoringConfig, score_extraction
 from scorers.strings.emails import find_emails
+from scorers.strings.guards import marks_may_differ, read_marks, veto
 
 
 def entity(name, kind="person", **more):
@@ -231,6 +232,79 @@ def test_statements_are_compared_where_components_are_missing():
     assert (score.facts.tp, score.facts.strict) == (1, 0)
 
 
+def test_facts_whose_components_are_only_punctuation_are_compared_by_their_statements():
+    gold = {"subject": " ", "predicate": "-", "category": "decision", "statement": "Acme pays"}
+    assert sorted(fact_kinds(gold, {**gold, "statement": "Bob likes tea"})) == ["missing", "spurious"]
+
+
+def test_equal_statements_are_not_strictly_equal_facts_where_components_differ():
+    gold = fact("Anna", "manages", "Bob", statement="Anna manages Bob")
+    predicted = {"subject": "Bob", "predicate": "manages", "category": "status", "statement": "Anna manages Bob"}
+    assert fact_kinds(gold, predicted) == ["name_variant"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind"),
+    [
+        ("Acme delivers within two weeks", "Acme delivers within two months", "number_mismatch"),
+        ("Anna did not sign and Bob did not pay", "Anna did not sign and Bob did pay", "negation_mismatch"),
+        ("Acme ships 5 boxes on 3 May", "Acme ships 3 boxes on 5 May", "date_mismatch"),
+    ],
+)
+def test_statements_that_contradict_are_found_whatever_their_words_have_in_common(ours, theirs, kind):
+    gold = fact("Acme", "delivers", "goods", "commitment", statement=ours)
+    assert fact_kinds(gold, {**gold, "statement": theirs}) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("Friday", "Monday"), ("next Friday", "next Tuesday"), ("March", "August")]
+)
+def test_another_day_is_a_date_mismatch_however_its_name_is_spelled(ours, theirs):
+    assert fact_kinds(fact("Acme", "will ship", ours), fact("Acme", "will ship", theirs)) == ["date_mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("Pay the invoice by 1 March 2026", "Pay the invoice by 2026-03-01"),
+        ("Budget is 1,000 EUR", "The budget is EUR 1000"),
+    ],
+)
+def test_a_statement_may_write_the_same_date_or_amount_otherwise(ours, theirs):
+    assert fact_kinds(ours, theirs) == ["name_variant"]
+
+
+@pytest.mark.parametrize("alias", [{"aliases": ["info@x.test"]}, {"email": "info@x.test"}])
+def test_an_address_that_several_share_identifies_nobody_wherever_it_stands(alias):
+    gold = {"entities": [entity("Anna Kovacs", **alias), entity("Bob Miller", **alias)]}
+    assert score_extraction(gold, {"entities": [entity("Carl Zeiss", **alias)]}).entities.tp == 0
+    assert (
+        score_extraction({"entities": gold["entities"][:1]}, {"entities": [entity("Acme", "x", **alias)]}).entities.tp
+        == 0
+    )
+    written = {"entities": [entity("Anna Kovacs <info@x.test>"), entity("Bob Miller <info@x.test>")]}
+    assert score_extraction(written, {"entities": [entity("Carl Zeiss <info@x.test>")]}).entities.tp == 0
+
+
+def test_an_alias_is_carried_even_where_both_sides_know_it():
+    falcon = entity("Project Falcon", "project", aliases=["the rewrite"])
+    gold = {"entities": [falcon], "facts": [fact("Project Falcon", "owned by", "Anna")]}
+    predicted = {"entities": [falcon], "facts": [fact("the rewrite", "owned by", "Anna")]}
+    assert score_extraction(gold, predicted).facts.strict == 1
+
+
+def test_lists_of_words_in_the_configuration_may_be_written_in_any_case():
+    config = ScoringConfig(high_value_categories=frozenset({"Decision"}), symmetric_relations=frozenset({"Partner_Of"}))
+    (difference,) = score_extraction({"facts": [fact("a", "b", "c", "DECISION")]}, {}, config).differences
+    assert difference.critical
+    both = {"relationships": [relation("A", "partner of", "B")]}, {"relationships": [relation("B", "partner_of", "A")]}
+    assert score_extraction(*both, config).relationships.strict == 1
+
+
+def test_an_unreadable_answer_to_an_empty_reference_is_no_agreement_of_two_empty_sides():
+    assert score_extraction({}, None).both_empty is False
+
+
 def test_the_strict_preset_accepts_equal_items_only():
     gold = {"entities": [entity("Acme Inc", "organization")]}
     predicted = {"entities": [entity("Acme", "organization")]}
@@ -276,3 +350,14 @@ def test_emails_are_found_as_the_pattern_of_the_contract_finds_them(text, emails
 @given(st.text(alphabet="ab.@-+_ é\n", max_size=40))
 def test_emails_are_those_of_the_plain_quadratic_pattern(text):
     assert find_emails(text) == {match.lower() for match in re.findall(r"[\w.+-]+@[\w.-]+\.\w+", text)}
+
+
+marked = st.lists(
+    st.sampled_from(["two", "not", "5", "3", "May", "weeks", "months", "Bob", "can't", "Friday", "EUR", "a"])
+)
+
+
+@given(marked, marked)
+def test_the_quick_look_at_marks_never_overlooks_a_veto(ours, theirs):
+    one, other = " ".join(ours), " ".join(theirs)
+    assert veto(read_marks(one), read_marks(other), one_sided=False) is None or marks_may_differ(one, other)
