@@ -212,7 +212,7 @@ def _alone(kind: str, *, gold: int | None = None, predicted: int | None = None) 
 
 def _surplus(items: Sequence[Item], unmatched: list[int]) -> set[int]:
     """Those of the unmatched that repeat an item of their own side, matched or not."""
-    if not unmatched:
+    if not unmatched or len({item.key for item in items}) == len(items):
         return set()
     open_positions = set(unmatched)
     seen = {items[i].key for i in range(len(items)) if i not in open_positions}

@@ -168,18 +168,20 @@ def split_seams(folded: str) -> str:
 def marks_may_differ(a: str, b: str) -> bool:
     """A quick look at whether the marks of two texts can differ at all; True where that takes a closer look.
 
-    They cannot where the words that tell (with a digit or ``@``, or that negate or name a time or a number) are the
-    same, in the same order and with the same neighbours, which may be their units.
+    They cannot where the words that tell (that negate or name a time or a number, or hold anything but letters) are
+    the same, in the same order and with the same neighbours, which may be their units.
     """
     return not (a.isascii() and b.isascii()) or _telling(a) != _telling(b)
 
 
 def _telling(text: str) -> list[list[str]]:
+    if _DIGIT_OR_AT.search(text) is None and _TRIGGERS.isdisjoint(skeleton(text).split()):
+        return []
     words = text.lower().split()
     return [
         words[max(0, place - 2) : place + 3]
         for place, word in enumerate(words)
-        if _DIGIT_OR_AT.search(word) or not _TRIGGERS.isdisjoint(skeleton(word).split())
+        if not word.isalpha() or word in _TRIGGERS
     ]
 
 
