@@ -13,13 +13,13 @@ import traceback
 from importlib import import_module
 from itertools import pairwise
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Never, cast
+from typing import TYPE_CHECKING, Annotated, Never, TextIO, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cascade_cli import __version__
-from cascade_cli.console import Result, discard_stdout, error_envelope, json_document, sanitize_lines
+from cascade_cli.console import Result, discard, error_envelope, json_document, sanitize_lines
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.redaction import redact
 
@@ -100,8 +100,11 @@ def run(arguments: Sequence[str]) -> int:
         failure = _Terminated("Terminated.") if _terminated.is_set() else _Interrupted("Interrupted.")
     except _TerminateSignal:
         failure = _Terminated("Terminated.")
+    except SystemExit as ending:
+        # typer ends like this where nobody reads the help to its end.
+        return 0 if isinstance(ending.__context__, BrokenPipeError) else int(ending.code or 0)
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user unasked
         failure = _internal_error(error)
@@ -168,7 +171,7 @@ def _report(failure: CascadeError, arguments: Sequence[str]) -> int:
     _complain(failure)
     if _asks_for_json(arguments):
         document = json_document(error_envelope(_command_name(arguments), failure))
-        sys.stdout.write(redact(document, _secrets()))
+        _write(sys.stdout, redact(document, _secrets()))
     return failure.exit_code
 
 
@@ -179,7 +182,16 @@ def _complain(failure: CascadeError) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(sanitize_lines(redact(text, _secrets())) + "\n")
+    _write(sys.stderr, sanitize_lines(redact(text, _secrets())) + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write to a stream; where its reader is gone, the exit status still tells."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
 
 
 def _secrets() -> list[str]:

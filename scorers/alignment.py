@@ -6,6 +6,7 @@ The record of a pair holds verdict, similarity and kind; counts, differences and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeVar
 
 from scorers.assignment import Edge, assign
@@ -108,8 +109,13 @@ def _fix_equal(
         # Nearly every pair is the same record, or differs in no surface: then there is nothing to compute.
         if one is other or contradict is None or not contradict(one, other):
             same = one is other or one.key == other.key
-            pairs.append(Pair(i, j, 1.0, True, True, True, None) if same else _record(i, j, judge(one, other)))
+            pairs.append(_equal(i, j) if same else _record(i, j, judge(one, other)))
     return pairs
+
+
+@lru_cache(maxsize=4_096)
+def _equal(i: int, j: int) -> Pair:
+    return Pair(i, j, 1.0, accepted=True, strict=True, plain=True, kind=None)
 
 
 def _candidates(
@@ -118,7 +124,7 @@ def _candidates(
     """Positions of items with equal keys, copies included where they are all the same."""
     places = dict(zip(keys[1], range(len(predicted)), strict=True))
     if len(places) == len(predicted) and len(set(keys[0])) == len(gold):
-        return [(i, places[key]) for i, key in enumerate(keys[0]) if key in places]
+        return [(i, j) for i, j in enumerate(map(places.get, keys[0])) if j is not None]
     ours, theirs = _positions(keys[0]), _positions(keys[1])
     return [
         cell
@@ -155,9 +161,14 @@ def _unmatched(gold_items: int, predicted_items: int, pairs: list[Pair]) -> tupl
     """The positions on each side that no pair holds yet."""
     if len(pairs) == gold_items == predicted_items:
         return [], []
-    left = {pair[0] for pair in pairs}
-    right = {pair[1] for pair in pairs}
-    return [i for i in range(gold_items) if i not in left], [j for j in range(predicted_items) if j not in right]
+    return (
+        _without(range(gold_items), {pair[0] for pair in pairs}),
+        _without(range(predicted_items), {pair[1] for pair in pairs}),
+    )
+
+
+def _without(positions: Iterable[int], taken: set[int | None]) -> list[int]:
+    return [position for position in positions if position not in taken]
 
 
 def _choose(
@@ -187,26 +198,25 @@ def _account_for_rest(
 ) -> list[Pair]:
     """Surplus copies are duplicates; of the others, near ones are one rejected pair, and the rest stand alone."""
     left_copies, right_copies = _surplus(gold, left), _surplus(predicted, right)
-    left_single, right_single = set(left) - left_copies, set(right) - right_copies
+    left_single, right_single = {*left} - left_copies, {*right} - right_copies
     near = {
         (i, j): seen
         for (i, j), seen in judged.items()
         if seen.kind is not None and not seen.accepted and i in left_single and j in right_single
     }
     rejected = _choose(gold, predicted, judged, near)
-    left_single -= {pair.gold for pair in rejected}
-    right_single -= {pair.predicted for pair in rejected}
+    if rejected:
+        left = _without(left, {pair.gold for pair in rejected})
+        right = _without(right, {pair.predicted for pair in rejected})
     return [
         *rejected,
-        *(_alone("duplicate" if i in left_copies else "missing", gold=i) for i in sorted(left_single | left_copies)),
-        *(
-            _alone("duplicate" if j in right_copies else "spurious", predicted=j)
-            for j in sorted(right_single | right_copies)
-        ),
+        *[_alone(i, None, "duplicate" if i in left_copies else "missing") for i in left],
+        *[_alone(None, j, "duplicate" if j in right_copies else "spurious") for j in right],
     ]
 
 
-def _alone(kind: str, *, gold: int | None = None, predicted: int | None = None) -> Pair:
+@lru_cache(maxsize=4_096)
+def _alone(gold: int | None, predicted: int | None, kind: str) -> Pair:
     return Pair(gold, predicted, 0.0, accepted=False, strict=False, plain=False, kind=kind)
 
 

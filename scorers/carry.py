@@ -81,7 +81,7 @@ def carry_of(gold: Sequence[Entity], predicted: Sequence[Entity], pairs: Sequenc
         (pair.gold, pair.predicted)
         for pair in pairs
         if pair.accepted and pair.gold is not None and pair.predicted is not None
-        if len(_surfaces(gold[pair.gold]) | _surfaces(predicted[pair.predicted])) > 1
+        if _have_other_surfaces(gold[pair.gold], predicted[pair.predicted])
     ]
     if not differing:
         return NO_CARRY
@@ -93,6 +93,12 @@ def carry_of(gold: Sequence[Entity], predicted: Sequence[Entity], pairs: Sequenc
 
 def _numbers(owner_of: Mapping[str, int], number_of: Mapping[int, int]) -> dict[str, int]:
     return {surface: number_of[owner] for surface, owner in owner_of.items() if owner in number_of}
+
+
+def _have_other_surfaces(gold: Entity, predicted: Entity) -> bool:
+    if gold.aliases or predicted.aliases:
+        return len(_surfaces(gold) | _surfaces(predicted)) > 1
+    return gold.key[0] != predicted.key[0]
 
 
 def _surfaces(entity: Entity) -> set[str]:

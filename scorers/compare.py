@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.distance import Indel
@@ -13,8 +12,8 @@ from scorers.config import ScoringConfig
 from scorers.items import Entity, Fact, Relationship
 from scorers.strings.emails import without_emails
 from scorers.strings.guards import NEGATIONS, NO_MARKS, marks_may_differ, read_marks, split_seams, unmarked, veto
-from scorers.strings.names import compare_names, prepare_name
-from scorers.strings.text import fold, skeleton, words_of
+from scorers.strings.names import EQUAL, Match, NameForm, compare_names, prepare_name
+from scorers.strings.text import cached_if_short, fold, skeleton, words_of
 
 MAX_COMPARED_CHARS = 1_000
 """Longer texts are compared by their beginning, since the comparison is quadratic."""
@@ -31,16 +30,8 @@ _MISMATCH = {
 }
 
 
-class Match(NamedTuple):
-    """How alike two texts are: ``similarity`` after the guards, ``raw`` before; ``veto`` names the guard that fired."""
-
-    similarity: float
-    raw: float
-    veto: str | None
-
-
-EQUAL = Match(1.0, 1.0, None)
 _ABSENT = Match(0.0, 0.0, None)
+_NO_EMAILS: frozenset[str] = frozenset()
 _SAME_EMAIL = Match(0.99, 0.99, None)
 """Identity by e-mail stands just below identity by name, so that one wrong address does not marry two people."""
 
@@ -56,14 +47,15 @@ def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, share
     """
     same_type = gold.key[1] == predicted.key[1]
     equal = gold.key[0] == predicted.key[0]
-    common = set(gold.emails) & set(predicted.emails)
-    conflict = bool(gold.emails and predicted.emails and not common)
+    addressed = bool(gold.emails and predicted.emails)
+    common = {*gold.emails}.intersection(predicted.emails) if addressed else _NO_EMAILS
+    conflict = addressed and not common
     match = EQUAL if equal else _ABSENT
     if not equal and config.fuzzy:
         match = _best_name(gold, predicted)
         if conflict and match.veto is None:
             match = Match(0.0, match.raw, "email")
-        if same_type and common & shared:
+        if common and same_type and common & shared:
             match = max(match, _SAME_EMAIL)
     near = match.raw >= config.entity_threshold
     if match.veto is not None or match.similarity < config.entity_threshold:
@@ -77,27 +69,18 @@ def judge_entities(gold: Entity, predicted: Entity, config: ScoringConfig, share
 
 def _best_name(gold: Entity, predicted: Entity) -> Match:
     """The best over name × aliases; a vetoed pair only where nothing else comes near."""
-    best = _ABSENT
-    for ours in _spoken_names(gold):
-        for theirs in _spoken_names(predicted):
-            seen = _names(ours, theirs, gold.key[1], predicted.key[1])
-            best = max(best, seen, key=lambda match: ((match.veto is None and match.similarity) or 0.0, match.raw))
-    return best
+    seen = [compare_names(ours, theirs) for ours in _spoken_names(gold) for theirs in _spoken_names(predicted)]
+    return (
+        seen[0] if len(seen) == 1 else max(seen, key=lambda match: (match.similarity * (match.veto is None), match.raw))
+    )
 
 
-def _spoken_names(entity: Entity) -> list[str]:
+def _spoken_names(entity: Entity) -> list[NameForm]:
     """Name and aliases without addresses, which identify only where they belong to one entity on each side."""
-    if not entity.emails:
-        return [entity.name, *entity.aliases[:_MAX_ALIASES]]
-    spoken = [alias for alias in entity.aliases[:_MAX_ALIASES] if "@" not in alias]
-    return [without_emails(entity.name), *spoken]
-
-
-def _names(ours: str, theirs: str, our_type: str, their_type: str) -> Match:
-    if fold(ours) == fold(theirs):
-        return EQUAL
-    seen = compare_names(prepare_name(ours, our_type or None), prepare_name(theirs, their_type or None))
-    return Match(seen.similarity, seen.raw, seen.veto)
+    names = [entity.name, *entity.aliases[:_MAX_ALIASES]]
+    if entity.emails:
+        names = [without_emails(entity.name), *(alias for alias in names[1:] if "@" not in alias)]
+    return [prepare_name(name, entity.key[1]) for name in names]
 
 
 class _Part(NamedTuple):
@@ -123,14 +106,14 @@ _APART = _Part(0.0, accepted=False, plain=False, equal=False)
 
 
 def _end(ours: str, theirs: str, carry: Carry, config: ScoringConfig) -> _Part | None:
-    """Compare two ends by their surfaces, then by what they resolve to; None where both are absent."""
-    one, other = fold(ours), fold(theirs)
-    if one == other:
-        return _SAME if one else None
-    plain = _part(surface_similarity(ours, theirs), config.end_threshold) if config.fuzzy and one and other else _APART
-    if carry.joins(one, other):
+    """Compare two folded ends by their surfaces, then by what they resolve to; None where both are absent."""
+    if ours == theirs:
+        return _SAME if ours else None
+    known = config.fuzzy and ours and theirs
+    plain = _part(surface_similarity(ours, theirs), config.end_threshold) if known else _APART
+    if carry.joins(ours, theirs):
         return _SAME._replace(plain=plain.accepted)
-    if carry.gold and not plain.accepted and config.fuzzy and len(set(carry.mentions(one, other))) == 1:
+    if carry.gold and not plain.accepted and config.fuzzy and len(set(carry.mentions(ours, theirs))) == 1:
         return _SAME._replace(plain=False, equal=False)
     return plain
 
@@ -149,23 +132,43 @@ def _part(match: Match, threshold: float) -> _Part:
     return _Part(match.similarity, accepted, accepted, equal=False, veto=match.veto if match.raw >= threshold else None)
 
 
-@lru_cache(maxsize=65_536)
+class _End(NamedTuple):
+    """An end as it stands.
+
+    Attributes:
+        name: as a name is compared; None where it has too many words for a name.
+        glued: whether something but a space parts its words, as between Japanese and a number.
+    """
+
+    name: NameForm | None
+    glued: bool
+
+
+@cached_if_short
+def _read_end(folded: str) -> _End:
+    if folded.count(" ") >= _NAME_WORDS:
+        return _End(None, glued=False)
+    spaced = split_seams(folded)
+    return _End(prepare_name(spaced), glued=spaced != folded)
+
+
+@cached_if_short
 def surface_similarity(ours: str, theirs: str) -> Match:
-    """Two ends as they stand: guarded names where both are short, phrases otherwise."""
-    if max(ours.count(" "), theirs.count(" ")) >= _NAME_WORDS:
+    """Two folded ends as they stand: guarded names where both are short, phrases otherwise."""
+    (one, one_glued), (other, other_glued) = _read_end(ours), _read_end(theirs)
+    if one is None or other is None:
         return phrase_similarity(ours, theirs)
-    one, other = split_seams(fold(ours)), split_seams(fold(theirs))
-    match = _names(one, other, "", "")
-    if match.veto is None and (one, other) != (fold(ours), fold(theirs)):
+    match = compare_names(one, other)
+    if match.veto is None and (one_glued or other_glued):
         # Chinese and Japanese glue an amount to the words around it: a phrase rather than a name.
-        phrase = _ratio(unmarked(one), unmarked(other))
+        phrase = _ratio(unmarked(ours), unmarked(theirs))
         return match._replace(similarity=max(match.similarity, phrase), raw=max(match.raw, phrase))
     if match.veto in _BY_MARKS:
         return match._replace(raw=max(match.raw, _but_for_marks(ours, theirs)))
     return match
 
 
-@lru_cache(maxsize=65_536)
+@cached_if_short
 def phrase_similarity(ours: str, theirs: str) -> Match:
     """Two phrases or statements in their own word order: the better of the character and the word ratio, guarded.
 
@@ -189,12 +192,12 @@ _BY_MARKS = frozenset({"number", "date", "negation"})
 _AUXILIARIES = frozenset(words_of("do does did will would shall should is are was were be been has have had to"))
 
 
-@lru_cache(maxsize=4_096)
+@cached_if_short
 def _beginning(text: str) -> str:
     return skeleton(text[: 2 * MAX_COMPARED_CHARS])[:MAX_COMPARED_CHARS]
 
 
-@lru_cache(maxsize=4_096)
+@cached_if_short
 def _content(text: str) -> str:
     """The words that are left without negations and auxiliaries; an auxiliary that stands alone is what is said."""
     words = [word for word in _beginning(text).replace("cannot", "can not").split() if word not in NEGATIONS]
@@ -234,7 +237,7 @@ def _comparable(gold: Fact, predicted: Fact) -> bool:
     """Whether components can be compared: both have some, and the same ones unless no sentences are at hand."""
     if not (gold.is_triple and predicted.is_triple):
         return False
-    same = all(bool(ours) == bool(theirs) for ours, theirs in zip(gold.key[:3], predicted.key[:3], strict=True))
+    same = [bool(part) for part in gold.triple] == [bool(part) for part in predicted.triple]
     return same or not (gold.statement and predicted.statement)
 
 
@@ -249,13 +252,12 @@ def statement_veto(gold: Fact, predicted: Fact) -> str | None:
 
 def judge_relationships(gold: Relationship, predicted: Relationship, config: ScoringConfig, carry: Carry) -> Judgement:
     """Compare two relationships; a symmetric type counts in its better orientation."""
-    ours = (gold.source, gold.type, gold.target)
-    seen = _judge_ends(ours, (predicted.source, predicted.type, predicted.target), config, carry)
+    seen = _judge_ends(gold.triple, predicted.triple, config, carry)
     if gold.symmetric and predicted.symmetric and not seen.strict:
-        turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
+        turned = _judge_ends(gold.triple, predicted.triple[::-1], config, carry)
         seen = max(seen, turned, key=lambda way: (way.strict, way.accepted, way.vetoed, way.similarity))
     elif seen.kind is None and not seen.accepted and _ends_may_be_crossed(gold, predicted):
-        turned = _judge_ends(ours, (predicted.target, predicted.type, predicted.source), config, carry)
+        turned = _judge_ends(gold.triple, predicted.triple[::-1], config, carry)
         seen = turned if turned.kind == "wrong_predicate" else seen
     return seen._replace(kind=_OTHER_END.get(seen.kind or "", seen.kind)) if gold.rewritten else seen
 
@@ -265,7 +267,7 @@ def _ends_may_be_crossed(gold: Relationship, predicted: Relationship) -> bool:
     return gold.rewritten != predicted.rewritten or gold.symmetric != predicted.symmetric
 
 
-_Triple = tuple[str, str, str]
+_Triple = tuple[str, ...]
 _WRONG = ("wrong_subject", "wrong_predicate", "wrong_object")
 _OTHER_END = {"wrong_subject": "wrong_object", "wrong_object": "wrong_subject"}
 """A kind is told in the terms in which gold was written, not in those it was rewritten to."""
@@ -275,7 +277,7 @@ def _judge_ends(gold: _Triple, predicted: _Triple, config: ScoringConfig, carry:
     """Compare subject, label and object; a component absent on both sides is left out."""
     first, label = _end(gold[0], predicted[0], carry, config), _label(gold[1], predicted[1], config)
     if _fails(first) and _fails(label):
-        return UNRELATED
+        return UNRELATED  # whatever the other ends are
     parts = (first, label, _end(gold[2], predicted[2], carry, config))
     present = [part for part in parts if part is not None]
     if not present:
@@ -310,8 +312,8 @@ def _kind_of_rejection(
 
 
 def _crosswise(gold: _Triple, predicted: _Triple, config: ScoringConfig, carry: Carry) -> bool:
-    ends = _end(gold[0], predicted[2], carry, config), _end(gold[2], predicted[0], carry, config)
-    return all(part is not None and part.accepted for part in ends)
+    crossed = ((gold[0], predicted[2]), (gold[2], predicted[0]))
+    return all((part := _end(*ends, carry, config)) is not None and part.accepted for ends in crossed)
 
 
 def _judge_statements(gold: Fact, predicted: Fact, config: ScoringConfig) -> Judgement:
@@ -328,7 +330,7 @@ def _judge_statements(gold: Fact, predicted: Fact, config: ScoringConfig) -> Jud
 
 
 def _sentence(fact: Fact) -> str:
-    return fact.statement or " ".join(filter(None, (fact.subject, fact.key[1], fact.object)))
+    return fact.statement or " ".join(filter(None, fact.triple))
 
 
 def _rejected(similarity: float, kind: str, *, vetoed: bool) -> Judgement:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from scorers.strings.names import ENTITY_THRESHOLD
 from scorers.strings.text import fold, skeleton
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever the same inputs may score differently; part of every fingerprint."""
 
 SECTIONS = ("entities", "facts", "relationships")

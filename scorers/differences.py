@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from scorers.alignment import Pair
@@ -70,7 +70,7 @@ def differences_of(
     sides: tuple[Items, Items],
     pairs: tuple[list[Pair], list[Pair], list[Pair]],
     originals: tuple[Mapping[str, object], Mapping[str, object] | None],
-    known_emails: Collection[str] | None,
+    known_emails: frozenset[str] | set[str] | None,
     config: ScoringConfig,
 ) -> tuple[Difference, ...]:
     """Every difference between two sides, read off the records of their pairs.
@@ -90,8 +90,8 @@ def differences_of(
         for pair in pairs[place]:
             predicted = None if pair.predicted is None else predicted_items[pair.predicted]
             kind = pair.kind
-            if known_emails is not None and predicted is not None and predicted.emails:
-                kind = kind if all(email in known_emails for email in predicted.emails) else "hallucinated_email"
+            if known_emails is not None and predicted is not None and not known_emails.issuperset(predicted.emails):
+                kind = "hallucinated_email"
             if kind is None:
                 continue
             gold = None if pair.gold is None else gold_items[pair.gold]

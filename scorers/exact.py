@@ -70,6 +70,5 @@ def legacy_entity_f1(gold: Mapping[str, object], predicted: Mapping[str, object]
 
 
 def _entity_names(extraction: Mapping[str, object]) -> set[str]:
-    entities = section(extraction, "entities")
-    names = [item.get("name") if isinstance(item, dict) else item for item in entities]
-    return {(name if isinstance(name, str) else plain_text(name)).strip().lower() for name in names}
+    names = [item.get("name") if isinstance(item, dict) else item for item in section(extraction, "entities")]
+    return {(name if name.__class__ is str else plain_text(name)).strip().lower() for name in names}

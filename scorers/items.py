@@ -32,10 +32,6 @@ class Fact(NamedTuple):
 
     key: tuple[str, str, str, str, str]
     """Folded subject, predicate (label form), folded object, category, and the statement where those are absent."""
-    subject: str
-    predicate: str
-    object: str
-    category: str
     statement: str
     emails: tuple[str, ...]
 
@@ -45,9 +41,14 @@ class Fact(NamedTuple):
         return bool(self.key[0] or self.key[1] or self.key[2])
 
     @property
-    def triple(self) -> tuple[str, str, str]:
-        """Subject, predicate in label form, object."""
-        return self.subject, self.key[1], self.object
+    def triple(self) -> tuple[str, ...]:
+        """Folded subject, predicate in label form, folded object."""
+        return self.key[:3]
+
+    @property
+    def category(self) -> str:
+        """The folded category."""
+        return self.key[3]
 
 
 class Relationship(NamedTuple):
@@ -55,9 +56,8 @@ class Relationship(NamedTuple):
 
     key: tuple[str, str, str]
     """Folded source, type (label form), folded target; the ends of a symmetric type in a fixed order."""
-    source: str
-    type: str
-    target: str
+    triple: tuple[str, ...]
+    """The same with the ends in the order in which they were given."""
     symmetric: bool
     rewritten: bool
     emails: tuple[str, ...]
@@ -123,11 +123,27 @@ def _read(
     items = section(extraction, name)
     if not 0 < len(known) <= _SEARCHED_ITEMS:
         return [read(item) for item in items]
-    others = section(other, name)
     try:
-        return [known[others.index(item)] if item in others else read(item) for item in items]
+        return _reuse(items, read, section(other, name), known)
     except RecursionError:  # unknown fields may be nested deeper than a comparison can follow
         return [read(item) for item in items]
+
+
+def _reuse(
+    items: Sequence[object], read: Callable[[object], Item], others: Sequence[object], known: list[Item]
+) -> list[Item]:
+    """Read the items that do not stand among the others; what is common to both mostly stands in the same order."""
+    found: list[Item] = []
+    place, end = 0, len(others)
+    for item in items:
+        if place == end or others[place] != item:
+            if item not in others:
+                found.append(read(item))
+                continue
+            place = others.index(item)
+        found.append(known[place])
+        place += 1
+    return found
 
 
 def section(extraction: Mapping[str, object], name: str) -> Sequence[object]:
@@ -201,14 +217,13 @@ def _plain_entity(name: str, kind: str, email: str) -> Entity:
 
 def _fact(item: object) -> Fact:
     if isinstance(item, str):
-        return Fact(("", "", "", "", fold(item)), "", "", "", "", item, _emails(item))
+        return Fact(("", "", "", "", fold(item)), item, _emails(item))
     if not isinstance(item, dict):
         raise MalformedExtraction(f"a fact is {type(item).__name__}, neither an object nor a string")
     subject, predicate, object_, statement, category = _fields(item, _FACT_FIELDS)
-    category = fold(category)
-    components = fold(subject), label_form(predicate), fold(object_)
-    key = (*components, category, "" if any(components) else fold(statement))
-    return Fact(key, subject, predicate, object_, category, statement, _emails(subject, predicate, object_, statement))
+    first, label, last = fold(subject), label_form(predicate), fold(object_)
+    key = (first, label, last, fold(category), "" if first or label or last else fold(statement))
+    return Fact(key, statement, _emails(subject, predicate, object_, statement))
 
 
 def _relationship(item: object, config: ScoringConfig) -> Relationship:
@@ -223,10 +238,9 @@ def _relationship(item: object, config: ScoringConfig) -> Relationship:
     if rewritten:
         kind, source, target = config.inverse_relations[kind], target, source
     symmetric = kind in config.symmetric_relations
-    first, last = fold(source), fold(target)
-    if symmetric and first > last:
-        first, last = last, first
-    return Relationship((first, kind, last), source, kind, target, symmetric, rewritten, _emails(source, target))
+    triple = (fold(source), kind, fold(target))
+    key = triple[::-1] if symmetric and triple[0] > triple[2] else triple
+    return Relationship(key, triple, symmetric, rewritten, _emails(source, target))
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -238,8 +252,6 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _emails(*texts: str) -> tuple[str, ...]:
     """The addresses in some texts, sorted, so that a record looks the same in every process."""
-    found: set[str] = set()
-    for text in texts:
-        if "@" in text:
-            found |= find_emails(text)
-    return tuple(sorted(found)) if found else ()
+    if "@" not in "".join(texts):
+        return ()
+    return tuple(sorted({email for text in texts for email in find_emails(text)}))

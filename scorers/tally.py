@@ -23,7 +23,7 @@ ITEM_COLUMNS: Mapping[str, ItemColumn] = MappingProxyType(
         "entity_type": ItemColumn(0, lambda items, position: items.entities[position].key[1]),
         "fact_category": ItemColumn(1, lambda items, position: items.facts[position].category),
         "predicate": ItemColumn(1, lambda items, position: items.facts[position].key[1]),
-        "relationship_type": ItemColumn(2, lambda items, position: items.relationships[position].type),
+        "relationship_type": ItemColumn(2, lambda items, position: items.relationships[position].key[1]),
     }
 )
 

@@ -3,7 +3,7 @@
 from cascade_cli.console.output import Format, Output, chosen_format
 from cascade_cli.console.rendering import error_envelope, json_document
 from cascade_cli.console.result import Column, Record, Result, Table
-from cascade_cli.console.streams import Console, discard_stdout, write_file, write_new_file
+from cascade_cli.console.streams import Console, discard, write_file, write_new_file
 from cascade_cli.console.text import moment, sanitize, sanitize_lines, shown
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "Result",
     "Table",
     "chosen_format",
-    "discard_stdout",
+    "discard",
     "error_envelope",
     "json_document",
     "moment",

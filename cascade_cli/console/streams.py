@@ -123,9 +123,9 @@ class Console:
             self.stdout.flush()
         except BrokenPipeError:
             # The reader has seen enough; the verdict still becomes the exit status.
-            discard_stdout()
+            discard(sys.stdout)
         except OSError as error:
-            discard_stdout()
+            discard(sys.stdout)
             raise DependencyError(f"Cannot write to standard output: {error.strerror}.") from error
 
     def _say(self, text: str) -> None:
@@ -160,9 +160,9 @@ def write_new_file(path: Path, text: str) -> None:
     write_file(path, [text])
 
 
-def discard_stdout() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard(stream: TextIO) -> None:
+    """Point a standard stream at nothing, so that the interpreter's last flush cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _replace(path: Path, lines: Iterable[str]) -> None:

@@ -54,7 +54,7 @@ def embedded_postgres() -> Iterator[EmbeddedPostgres]:
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminable())
         folder = Path(tempfile.mkdtemp(prefix="cascade-")).resolve()
-        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        cleanup.callback(_remove, folder)
         cleanup.enter_context(_modes_restored(folder, Path(str(package.__file__)).parent))
         cleanup.callback(_stop, folder)
         dsn = _start(package, folder)
@@ -95,6 +95,16 @@ def _stop(folder: Path) -> None:
         give_up_at = time.monotonic() + _STOP_WAIT_S
         while pid_file.exists() and time.monotonic() < give_up_at:
             time.sleep(0.02)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a stopped server's folder until it stays away: children of an interrupted start still write."""
+    give_up_at = time.monotonic() + _STOP_WAIT_S
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+        _stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

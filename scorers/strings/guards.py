@@ -22,7 +22,7 @@ from scorers.strings.quantities import (
     read_quantities,
     spoken_as_digits,
 )
-from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, unaccented, words_of
+from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, cached_if_short, fold, skeleton, unaccented, words_of
 
 T = TypeVar("T")
 
@@ -60,8 +60,15 @@ _DIGIT_OR_AT = re.compile(r"[\d@]")
 _CJK = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _CJK_SEAM = re.compile(rf"(?<=[0-9a-z])(?={_CJK})|(?<={_CJK})(?=[0-9a-z])")
 """Where Chinese, Japanese or Korean meets other writing: a word ends there although no space says so."""
+_CJK_CHAR = re.compile(_CJK)
 _CJK_DATE = re.compile(r"(\d{4})年 ?(\d{1,2})月(?: ?(\d{1,2})日)?")
 _CJK_NEGATION = re.compile("不|没|沒|未|ません|なかった|ない|않|아니|없")
+_NEIGHBOURS = 2
+"""Words on either side of one that tells which may bear on it."""
+_LONG_WORD = 40
+"""A longer word is always looked at closely: it is hardly one."""
+_EDGES = ".,;:!?()"
+"""Punctuation that means nothing to a guard where it stands around a word."""
 _ELIDED = re.compile(r"\bn'(?=\w)")
 """French ``n'est``; an initial as in ``N. Lee`` negates nothing."""
 _WORD = re.compile(r"n't\b|[^\W\d_]+(?=n't\b)|[^\W\d_]+")
@@ -171,21 +178,36 @@ def marks_may_differ(a: str, b: str) -> bool:
     They cannot where the words that tell (that negate or name a time or a number, or hold anything but letters) are
     the same, in the same order and with the same neighbours, which may be their units.
     """
-    return not (a.isascii() and b.isascii()) or _telling(a) != _telling(b)
+    one, other = fold(a), fold(b)
+    if not (one.isascii() and other.isascii()) and _CJK_CHAR.search(one + other):
+        return True
+    ours, theirs = one.split(), other.split()
+    # Statements mostly differ in how their subject is spelled; what follows need not be looked at.
+    alike = 0
+    for word, counterpart in zip(reversed(ours), reversed(theirs), strict=False):
+        if word != counterpart:
+            break
+        alike += 1
+    if alike > _NEIGHBOURS:
+        del ours[_NEIGHBOURS - alike :], theirs[_NEIGHBOURS - alike :]
+    return _telling(ours) != _telling(theirs)
 
 
-def _telling(text: str) -> list[list[str]]:
-    if _DIGIT_OR_AT.search(text) is None and _TRIGGERS.isdisjoint(skeleton(text).split()):
-        return []
-    words = text.lower().split()
+def _telling(words: list[str]) -> list[list[str]]:
     return [
-        words[max(0, place - 2) : place + 3]
+        words[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
         for place, word in enumerate(words)
-        if not word.isalpha() or word in _TRIGGERS
+        if len(word) > _LONG_WORD or _tells(word)
     ]
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=16_384)
+def _tells(word: str) -> bool:
+    parts = filter(None, word.strip(_EDGES).split("."))
+    return any(not part.isalpha() or unaccented(part) in _TRIGGERS for part in parts)
+
+
+@cached_if_short
 def unmarked(text: str) -> str:
     """The words of a text, in the second normal form, without those that the guards read."""
     _, rest = take_times(unaccented(split_seams(fold(text[:MAX_CHARS]))))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA, Indel
 
@@ -15,11 +16,12 @@ from scorers.strings.name_forms import (
     MAX_PERSON_WORDS,
     PARTICLES,
     STOP_WORDS,
+    Kind,
     NameForm,
     prepare_name,
 )
 
-__all__ = ["ENTITY_THRESHOLD", "NameForm", "NameMatch", "compare_names", "name_similarity", "prepare_name"]
+__all__ = ["ENTITY_THRESHOLD", "EQUAL", "Match", "NameForm", "compare_names", "name_similarity", "prepare_name"]
 
 ENTITY_THRESHOLD = 0.7
 """Two names are a match from this similarity on. What a guard vetoes gets at most ``CONFLICT``, just below."""
@@ -49,29 +51,35 @@ _LIKELY_PERSONAL = WordRules(PARTICLES, personal=True, omits_ends=False, omits_m
 _UNKNOWN_SHORT = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=True)
 _UNKNOWN = WordRules(PARTICLES | STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
 _IMPERSONAL = WordRules(STOP_WORDS, personal=False, omits_ends=False, omits_middle=False)
+_RULES_OF_KIND: tuple[tuple[Kind, WordRules], ...] = (
+    ("organisation", _IMPERSONAL),
+    ("other", _IMPERSONAL),
+    ("person", _PERSONAL),
+    ("likely person", _LIKELY_PERSONAL),
+)
+"""The first kind that either name is of decides."""
 _ACROSS_SCRIPTS = {
     rules: replace(rules, across_scripts=True)
     for rules in (_PERSONAL, _LIKELY_PERSONAL, _UNKNOWN_SHORT, _UNKNOWN, _IMPERSONAL)
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NameMatch:
-    """What a comparison of two names found.
+class Match(NamedTuple):
+    """How alike two texts are.
 
     Attributes:
-        similarity: in [0, 1], after guards; a match from ``ENTITY_THRESHOLD`` on.
+        similarity: in [0, 1], after guards; two names match from ``ENTITY_THRESHOLD`` on.
+        raw: the similarity before guards.
         veto: ``number``, ``date``, ``negation``, ``email``, ``first_name`` or ``legal_form``; None where no guard
             spoke.
-        raw: the similarity before guards.
     """
 
     similarity: float
-    veto: str | None
     raw: float
+    veto: str | None
 
 
-_SAME = NameMatch(1.0, None, 1.0)
+EQUAL = Match(1.0, 1.0, None)
 
 
 def name_similarity(a: str, b: str, entity_type: str | None = None) -> float:
@@ -89,12 +97,10 @@ def name_similarity(a: str, b: str, entity_type: str | None = None) -> float:
     return compare_names(prepare_name(a, entity_type), prepare_name(b, entity_type)).similarity
 
 
-def compare_names(a: NameForm, b: NameForm) -> NameMatch:
+def compare_names(a: NameForm, b: NameForm) -> Match:
     """Compare two prepared names; symmetric."""
-    if a is b or (a.folded == b.folded and a.marks.emails == b.marks.emails):
-        return _SAME
-    if a.marks.emails and b.marks.emails and a.marks.emails == b.marks.emails:
-        return _SAME
+    if a is b or ((a.folded == b.folded or a.marks.emails) and a.marks.emails == b.marks.emails):
+        return EQUAL
     if b.words < a.words:
         a, b = b, a
     likeness = _likeness(a, b)
@@ -103,7 +109,7 @@ def compare_names(a: NameForm, b: NameForm) -> NameMatch:
         found = "first_name"
     elif found is None and contrasting_forms(a.form, b.form):
         found = "legal_form"
-    return NameMatch(likeness.score * CONFLICT if found else likeness.score, found, likeness.score)
+    return Match(likeness.score * CONFLICT if found else likeness.score, likeness.score, found)
 
 
 def _likeness(a: NameForm, b: NameForm) -> Likeness:
@@ -151,13 +157,9 @@ def _rules(a: NameForm, b: NameForm) -> WordRules:
 
 
 def _rules_of_kinds(a: NameForm, b: NameForm) -> WordRules:
-    kinds = {a.kind, b.kind}
-    if not kinds.isdisjoint({"organisation", "other"}):
-        return _IMPERSONAL
-    if "person" in kinds:
-        return _PERSONAL
-    if "likely person" in kinds:
-        return _LIKELY_PERSONAL
+    for kind, rules in _RULES_OF_KIND:
+        if kind in (a.kind, b.kind):
+            return rules
     # A word in the middle may be a middle name, but in "Award for Best Supporting Actor" it tells.
     short = max(len(a.words), len(b.words)) <= MAX_PERSON_WORDS and CONNECTIVES.isdisjoint(a.words + b.words)
     return _UNKNOWN_SHORT if short else _UNKNOWN

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, wraps
+from typing import ParamSpec, TypeVar, cast
 
 CACHE_ENTRIES = 65_536
 """Strings kept by each cache of a normal form."""
@@ -48,6 +50,22 @@ _ASCII_PUNCTUATION = {code: (None if chr(code) in _SILENT else " ") for code in 
 
 _LAST_ACCENT_FREE_CLASS = 9
 """Combining classes up to here (nukta, kana voicing, virama) make another letter; the rest are accents."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def cached_if_short(function: Callable[P, T]) -> Callable[P, T]:
+    """Cache a pure function of strings for calls whose strings are short together, as nearly all are."""
+    cached = lru_cache(maxsize=CACHE_ENTRIES)(function)
+
+    @wraps(function)
+    def call(*texts: P.args, **named: P.kwargs) -> T:
+        chars = sum(map(len, cast("tuple[str, ...]", texts)))
+        return cached(*texts) if chars <= CACHED_CHARS and not named else function(*texts, **named)
+
+    return call
 
 
 def words_of(listing: str) -> tuple[str, ...]:

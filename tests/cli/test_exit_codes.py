@@ -271,3 +271,21 @@ def test_output_goes_whole_to_a_file_and_leaves_standard_output_empty(
         assert repr(1 / 3) in (tmp_path / name).read_text()
     assert run_body(lambda: Result({"rate": 1 / 3}, blocks=(table,)), "-o", "-", "--format", "csv") == 0
     assert capsys.readouterr().out == f"rate\n{1 / 3!r}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["score", "no-such-file", "--json"], 2), (["--help"], 0), (["--wrong"], 2)]
+)
+@pytest.mark.parametrize("deaf", ["stdout", "stderr"])
+def test_a_reader_that_has_gone_changes_neither_status_nor_words(
+    arguments: list[str], status: int, deaf: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, deaf: writer}
+    ended = subprocess.run(
+        [*COMMAND, *arguments], cwd=tmp_path, env=environment, encoding="utf-8", timeout=60, check=False, **streams
+    )
+    os.close(writer)
+    assert ended.returncode == status
+    assert "Traceback" not in (ended.stdout or "") + (ended.stderr or "")

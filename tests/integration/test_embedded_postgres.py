@@ -86,6 +86,18 @@ def test_a_signal_while_it_starts_leaves_no_folder(tmp_path: Path, delay_s: floa
     assert list(tmp_path.glob("cascade-*")) == []
 
 
+def test_a_child_that_still_writes_does_not_keep_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    write = "import pathlib, sys, time; f = pathlib.Path(sys.argv[1])\n"
+    write += "for i in range(400): (f / str(i)).write_text(''); time.sleep(0.001)"
+    with subprocess.Popen([sys.executable, "-c", write, str(folder)], stderr=subprocess.PIPE):
+        while not any(folder.iterdir()):
+            time.sleep(0.001)
+        embedded._remove(folder)
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only as root are modes changed")
 def test_every_mode_that_was_opened_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = tmp_path / "private"
