@@ -87,6 +87,19 @@ def too_many_bad(report: PullReport, max_error_rate: float) -> CascadeError | No
     )
 
 
+def told(report: PullReport) -> tuple[str, ...]:
+    """What a reader of the counts should know besides, a sentence each."""
+    bad = tuple(f"{row.where}: {row.cause}" for row in report.first_bad)
+    if not report.changed:
+        return (*bad, *report.warnings)
+    changed = f"{report.changed:,} answers differ from what was pulled before under the same key; the first ones stay. "
+    return (
+        *bad,
+        *report.warnings,
+        changed + "Name another student_model for a new student, or use another --workspace.",
+    )
+
+
 def _not_before(
     rows: Iterable[Row | BadRow], since: datetime | None, advance: Callable[[], None]
 ) -> Iterator[Row | BadRow]:

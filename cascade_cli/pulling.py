@@ -31,6 +31,7 @@ class PullReport:
         new_traces: traces that were not there yet.
         new_answers: student answers that were not there yet.
         seen: traces and answers that were there already.
+        changed: those of the seen that now say something else; what was there first stays.
         bad: rows that could not be read.
         first_bad: the first ten of them.
         newest: the latest creation that was read, aware UTC; None where no row had a date.
@@ -42,6 +43,7 @@ class PullReport:
     new_traces: int = 0
     new_answers: int = 0
     seen: int = 0
+    changed: int = 0
     bad: int = 0
     first_bad: tuple[BadRow, ...] = ()
     newest: datetime | None = None
@@ -166,6 +168,7 @@ def _plus(report: PullReport, read: int, added: Added, bad: tuple[BadRow, ...]) 
         new_traces=report.new_traces + added.new_traces,
         new_answers=report.new_answers + added.new_answers,
         seen=report.seen + added.seen,
+        changed=report.changed + added.changed,
         bad=report.bad + len(bad),
         first_bad=(report.first_bad + bad)[:_SHOWN_BAD],
     )

@@ -11,7 +11,7 @@ from cascade_cli.config import WORKSPACE_PATH
 from cascade_cli.console import Column, Result, Table
 from cascade_cli.moments import read_since
 
-_COUNTS = ("read", "new_traces", "new_answers", "seen", "bad", "ledger")
+_COUNTS = ("read", "new_traces", "new_answers", "seen", "changed", "bad", "ledger")
 _COLUMNS = tuple(Column(name, name.replace("_", " "), align="right") for name in _COUNTS)
 
 
@@ -36,7 +36,7 @@ def pull(
       cascade pull pairs.jsonl.gz
       zstdcat traces.jsonl.zst | cascade pull -
     """
-    from cascade_cli.pull_sources import pull_database, pull_file, require_source, too_many_bad
+    from cascade_cli.pull_sources import pull_database, pull_file, require_source, told, too_many_bad
     from cascade_cli.recording import recorded_run
 
     session: Session = ctx.obj
@@ -48,7 +48,5 @@ def pull(
         else:
             report = pull_file(source, settings, start, strict=strict, advance=advance)
         run.counts.update({name: getattr(report, name) for name in _COUNTS})
-    bad = tuple(f"{row.where}: {row.cause}" for row in report.first_bad)
-    data = asdict(report)
-    warnings, failure = (*bad, *report.warnings), too_many_bad(report, max_error_rate)
-    return Result(data, (Table(_COLUMNS, [data]),), warnings=warnings, run_id=run.run_id, failure=failure)
+    data, failure = asdict(report), too_many_bad(report, max_error_rate)
+    return Result(data, (Table(_COLUMNS, [data]),), warnings=told(report), run_id=run.run_id, failure=failure)

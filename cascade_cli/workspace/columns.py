@@ -86,6 +86,25 @@ def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
     }
 
 
+def said_by_teacher(rows: Collection[Row]) -> Columns:
+    """What each trace says, repeated ones included."""
+    return {
+        "trace_id": _texts(row.trace.trace_id for row in rows),
+        "said": _texts(row.trace.raw_response for row in rows),
+    }
+
+
+def said_by_student(answers: Collection[StudentAnswer]) -> Columns:
+    """What each answer says, repeated ones included."""
+    return {
+        "event_id": _texts(answer.event_id for answer in answers),
+        "student_model": _texts(answer.student_model for answer in answers),
+        "prompt_shape": _texts(answer.prompt_shape for answer in answers),
+        "sample_index": np.array([answer.sample_index for answer in answers], dtype=np.int32),
+        "said": _texts(answer.response for answer in answers),
+    }
+
+
 def ledger_columns(entries: Iterable[LedgerEntry]) -> Columns:
     """The last entry of each key: a second write refreshes the row."""
     kept = {(entry.event_id, entry.producer): entry for entry in entries}.values()

@@ -30,6 +30,14 @@ INSERT OR IGNORE INTO student_answers
 SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN')
 FROM batch;
 
+-- name: changed_traces
+SELECT count(*) FROM batch JOIN traces USING (trace_id) WHERE batch.said IS DISTINCT FROM traces.raw_response;
+
+-- name: changed_answers
+SELECT count(*)
+FROM batch JOIN student_answers USING (event_id, student_model, prompt_shape, sample_index)
+WHERE batch.said IS DISTINCT FROM student_answers.response;
+
 -- name: upsert_ledger
 INSERT OR REPLACE INTO ledger
 SELECT

@@ -12,14 +12,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What adding rows changed; ``seen`` counts the traces and answers that were there already. Sums add."""
+    """What adding rows changed; sums add.
+
+    Attributes:
+        new_traces: traces that were not there yet.
+        new_answers: student answers that were not there yet.
+        seen: traces and answers that were there already.
+        changed: those of the seen that now say something else; what was there first stays.
+    """
 
     new_traces: int = 0
     new_answers: int = 0
     seen: int = 0
+    changed: int = 0
 
     def __add__(self, other: Added) -> Added:
-        return Added(self.new_traces + other.new_traces, self.new_answers + other.new_answers, self.seen + other.seen)
+        return Added(
+            self.new_traces + other.new_traces,
+            self.new_answers + other.new_answers,
+            self.seen + other.seen,
+            self.changed + other.changed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

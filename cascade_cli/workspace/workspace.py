@@ -150,7 +150,18 @@ class Workspace:
         new_traces = self._insert("insert_traces", columns.trace_columns(batch))
         new_answers = self._insert("insert_answers", columns.answer_columns(answers))
         self._connection.commit()
-        return Added(new_traces, new_answers, len(batch) + len(answers) - new_traces - new_answers)
+        seen = len(batch) + len(answers) - new_traces - new_answers
+        changed = 0
+        if seen:
+            changed = self._count("changed_traces", columns.said_by_teacher(batch))
+            changed += self._count("changed_answers", columns.said_by_student(answers))
+        return Added(new_traces, new_answers, seen, changed)
+
+    def _count(self, query: str, batch: columns.Columns) -> int:
+        self._connection.register("batch", batch)
+        ((found,),) = fetch(self._connection, query)
+        self._connection.unregister("batch")
+        return int(found)
 
     def _insert(self, query: str, batch: columns.Columns) -> int:
         self._connection.register("batch", batch)

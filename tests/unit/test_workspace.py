@@ -65,8 +65,8 @@ def test_the_folder_is_private_and_ignored_by_git(folder: Path) -> None:
 def test_adding_again_adds_nothing_and_the_first_of_each_key_stays(folder: Path) -> None:
     first = _row(1)
     later = Row(replace(first.trace, raw_response="later"), StudentAnswer("e1", "later", "m"))
-    _filled(folder, [first, later])
-    assert _filled(folder, [later, later]) == Added(seen=4)
+    assert _filled(folder, [first, later]) == Added(new_traces=1, new_answers=1, seen=2, changed=2)
+    assert _filled(folder, [later, later, first]) == Added(seen=6, changed=4)
     assert _pairs(folder) == [first]
 
 
@@ -325,6 +325,8 @@ def test_every_query_can_be_explained(folder: Path) -> None:
         "insert_traces": columns.trace_columns([_row(1)]),
         "insert_answers": columns.answer_columns([]),
         "upsert_ledger": columns.ledger_columns([]),
+        "changed_traces": columns.said_by_teacher([]),
+        "changed_answers": columns.said_by_student([]),
     }
     with Workspace.open(folder, "write") as workspace:
         workspace.write_scores("f", _scores([1]))
