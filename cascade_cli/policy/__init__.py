@@ -1,5 +1,20 @@
 """What decides whether an event must go to the teacher: arithmetic only."""
 
+from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide
 from cascade_cli.policy.grounding import known_emails
+from cascade_cli.policy.sampling import UNITS, exact_rate, rate_at, sample_unit, units_below
 
-__all__ = ["known_emails"]
+__all__ = [
+    "GATES",
+    "RANDOM_SAMPLE",
+    "REASONS",
+    "UNITS",
+    "Decision",
+    "Policy",
+    "decide",
+    "exact_rate",
+    "known_emails",
+    "rate_at",
+    "sample_unit",
+    "units_below",
+]

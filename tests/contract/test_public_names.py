@@ -7,7 +7,7 @@ import pytest
 
 import scorers
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import known_emails
+from cascade_cli.policy import Policy, decide, known_emails, sample_unit
 from scorers import ScoringConfig, fact_similarity, name_similarity, score_extraction, score_many
 
 GOLD = {
@@ -102,3 +102,25 @@ def test_a_threshold_outside_of_its_range_is_refused_by_name(value):
 def test_a_fingerprint_names_the_configuration():
     assert ScoringConfig().fingerprint == ScoringConfig().fingerprint
     assert ScoringConfig(end_threshold=0.9).fingerprint != ScoringConfig().fingerprint
+
+
+def test_a_policy_has_the_promised_settings_and_defaults():
+    policy = Policy(
+        sample_rate=Decimal("0.05"), high_value_categories=frozenset({"decision", "commitment"}),
+        vip_arenas=frozenset(), verifier_threshold=None, salt="cascade",
+    )  # fmt: skip
+    assert policy == Policy()
+
+
+def test_a_decision_has_the_promised_fields():
+    event = {"id": "evt-50", "arena": "sales", "content": "", "attributes": {}}
+    decision = decide(event, GOLD, Policy(sample_rate="0"), signals={"verifier": 0.4})
+    assert (decision.escalate, decision.reason) == (True, "grounding_violation")
+    assert decision.fired == ("grounding_violation", "high_value_class")
+    assert decision.sampled is False
+    assert decide(event, None, Policy(), None).reason == "student_parse_fail"
+
+
+def test_the_sampler_takes_salt_and_domain():
+    assert sample_unit("evt-1") == sample_unit("evt-1", "cascade", "sample") == 366098193456956
+    assert sample_unit("evt-1", salt="other", domain="sample") == 1286205348080357
