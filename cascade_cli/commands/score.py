@@ -51,13 +51,12 @@ def score(
       cascade score pairs.jsonl.gz --explain evt-17
       cascade score --by-prompt-hash --fail-under 0.85 --each-hash
     """
-    from cascade_cli.scoring import Conditions, Inquiry, run_score
+    from cascade_cli.scoring import Conditions, Inquiry, PairSource, run_score
 
     session: Session = ctx.obj
     settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
     columns = [*(["system_prompt_hash"] if by_prompt_hash or each_hash else []), *(by or [])]
     conditions = Conditions(settings[SCORE_MIN_N], allow_empty, max_error_rate, fail_under, each_hash, on_rate)
-    inquiry = Inquiry(
-        source, tuple(columns), since, preset, worst, tuple(explain or ()), explain_all, strict, processes, conditions
-    )
+    pairs = PairSource(source, since, strict, processes)
+    inquiry = Inquiry(pairs, tuple(columns), preset, worst, tuple(explain or ()), explain_all, conditions)
     return run_score(inquiry, settings, session.console)

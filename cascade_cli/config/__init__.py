@@ -1,7 +1,12 @@
 """Settings: declared once, read from flags, environment and files, each with its origin."""
 
-from cascade_cli.config.loading import Resolved, Settings, load_settings
+from cascade_cli.config.loading import COMMAND_LINE, Resolved, Settings, load_settings
 from cascade_cli.config.settings import (
+    COST_STUDENT_INPUT_USD,
+    COST_STUDENT_OUTPUT_USD,
+    COST_TEACHER_INPUT_USD,
+    COST_TEACHER_OUTPUT_USD,
+    COST_TEACHER_PROMPT_TOKENS,
     LIVE_ENABLED,
     LIVE_KILL_FILE,
     LIVE_MAX_ATTEMPTS,
@@ -36,6 +41,12 @@ from cascade_cli.config.settings import (
 from cascade_cli.config.template import template
 
 __all__ = [
+    "COMMAND_LINE",
+    "COST_STUDENT_INPUT_USD",
+    "COST_STUDENT_OUTPUT_USD",
+    "COST_TEACHER_INPUT_USD",
+    "COST_TEACHER_OUTPUT_USD",
+    "COST_TEACHER_PROMPT_TOKENS",
     "LIVE_ENABLED",
     "LIVE_KILL_FILE",
     "LIVE_MAX_ATTEMPTS",

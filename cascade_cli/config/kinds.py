@@ -74,6 +74,13 @@ def _seconds(raw: object) -> float:
     return number
 
 
+def _amount(raw: object) -> float:
+    number = float(_decimal(raw))
+    if number < 0:
+        raise ValueError
+    return number
+
+
 def _rate(raw: object) -> Decimal:
     number = _decimal(raw)
     if not 0 <= number <= 1:
@@ -112,6 +119,7 @@ TEXT = Kind("a text", _text)
 PATH = Kind("a path", _path)
 FLAG = Kind("true or false", _flag, _flag_from_text)
 SECONDS = Kind("a number of seconds above 0", _seconds, _number_from_text)
+AMOUNT = Kind("a number from 0", _amount, _number_from_text)
 RATE = Kind("a number from 0 to 1", _rate, _number_from_text)
 NAMES = Kind("a list of texts", _names, _split)
 COLUMNS = Kind("a table of texts", _columns)

@@ -24,6 +24,10 @@ _SECRET_FILES = {f"{setting.key}_file": setting for setting in SETTINGS if setti
 _SECTIONS = {key.split(".", 1)[0] for key in _BY_KEY}
 
 
+COMMAND_LINE = "command line"
+"""The origin of what a flag says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """One settled value.
@@ -106,7 +110,7 @@ def _from_flags(flags: Mapping[Setting[V], object]) -> Iterator[Resolved]:
     for setting, raw in flags.items():
         if raw is not None:
             value = _read(setting, raw, f"{setting.key} on the command line")
-            yield Resolved(setting.key, value, "command line", setting.secret)
+            yield Resolved(setting.key, value, COMMAND_LINE, setting.secret)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[Resolved]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cascade_cli.config.kinds import COLUMNS, FLAG, NAMES, PATH, RATE, SECONDS, TEXT, Kind, whole_number
+from cascade_cli.config.kinds import AMOUNT, COLUMNS, FLAG, NAMES, PATH, RATE, SECONDS, TEXT, Kind, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,7 @@ def _optional(kind: Kind[V]) -> Kind[V | None]:
 
 _OPTIONAL_TEXT = _optional(TEXT)
 _OPTIONAL_PATH = _optional(PATH)
+_OPTIONAL_AMOUNT = _optional(AMOUNT)
 
 WORKSPACE_PATH = Setting(
     "workspace.path",
@@ -97,6 +98,22 @@ POLICY_VIP_ARENAS: Setting[tuple[str, ...]] = Setting(
     "policy.vip_arenas", NAMES, (), "Arenas that always go to the teacher.", env="VIP_ARENAS"
 )
 POLICY_SALT = Setting("policy.salt", TEXT, "cascade", "Another salt samples other events.", env="CASCADE_SALT")
+
+COST_TEACHER_INPUT_USD = Setting(
+    "cost.teacher_input_usd", _OPTIONAL_AMOUNT, None, "Dollars for a million tokens that the teacher reads."
+)
+COST_TEACHER_OUTPUT_USD = Setting(
+    "cost.teacher_output_usd", _OPTIONAL_AMOUNT, None, "Dollars for a million tokens that the teacher writes."
+)
+COST_STUDENT_INPUT_USD = Setting(
+    "cost.student_input_usd", _OPTIONAL_AMOUNT, None, "Dollars for a million tokens that the student reads."
+)
+COST_STUDENT_OUTPUT_USD = Setting(
+    "cost.student_output_usd", _OPTIONAL_AMOUNT, None, "Dollars for a million tokens that the student writes."
+)
+COST_TEACHER_PROMPT_TOKENS = Setting(
+    "cost.teacher_prompt_tokens", AMOUNT, 0.0, "Tokens of the system prompt that each teacher call carries."
+)
 
 STUDENT_ENDPOINT = Setting(
     "student.endpoint", _OPTIONAL_TEXT, None, "The student's OpenAI-compatible address.", env="STUDENT_ENDPOINT"

@@ -1,7 +1,9 @@
 """What decides whether an event must go to the teacher: arithmetic only."""
 
 from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide
+from cascade_cli.policy.gates import Case, usable_extraction
 from cascade_cli.policy.grounding import known_emails
+from cascade_cli.policy.observing import Observation, observe
 from cascade_cli.policy.sampling import UNITS, exact_rate, rate_at, sample_unit, units_below
 
 __all__ = [
@@ -9,12 +11,16 @@ __all__ = [
     "RANDOM_SAMPLE",
     "REASONS",
     "UNITS",
+    "Case",
     "Decision",
+    "Observation",
     "Policy",
     "decide",
     "exact_rate",
     "known_emails",
+    "observe",
     "rate_at",
     "sample_unit",
     "units_below",
+    "usable_extraction",
 ]

@@ -11,7 +11,6 @@ from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 
-from cascade_cli.extraction import check_schema
 from cascade_cli.policy.gates import (
     Case,
     Empty,
@@ -23,6 +22,7 @@ from cascade_cli.policy.gates import (
     Verifier,
     VipArena,
     score_of,
+    usable_extraction,
 )
 from cascade_cli.policy.sampling import UNITS, Rate, exact_rate, sample_unit, units_below
 from cascade_cli.records import Event
@@ -141,8 +141,7 @@ def decide(
     in_force = policy.sample_rate if rate is None else exact_rate(rate)
     unit, below = sample_unit(record.id, policy.salt), units_below(in_force)
     sampled = unit < below
-    usable = student if isinstance(student, Mapping) and check_schema(student) != ParseFail.reason else None
-    case = Case(record, usable, signals or _NO_SIGNALS)
+    case = Case(record, usable_extraction(student), signals or _NO_SIGNALS)
     gates = gates_of(policy)
     if not sampled and gates and isinstance(gates[0], VipArena) and gates[0].fires(case):
         fired: tuple[str, ...] = (VipArena.reason,)

@@ -117,6 +117,13 @@ class Verifier:
         return score is not None and score > self.threshold
 
 
+def usable_extraction(student: object) -> Extraction | None:
+    """An answer that has the shape of an extraction, empty or not; None for everything else."""
+    if not isinstance(student, Mapping) or check_schema(student) == ParseFail.reason:
+        return None
+    return student
+
+
 def score_of(signals: Mapping[str, float]) -> float | None:
     """The verifier's score; None where there is none, or it is not a number."""
     score = signals.get(Verifier.reason)

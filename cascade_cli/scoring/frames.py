@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +23,8 @@ PAIR_KEY = ("trace_id", "student_model", "prompt_shape", "sample_index")
 EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
 FLAGS = ("missing_output", "invalid_json", "empty", "repairable")
 
-_KEY_SCHEMA: dict[str, type[pl.DataType]] = {
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+_KEY_SCHEMA: Schema = {
     "trace_id": pl.String,
     "student_model": pl.String,
     "prompt_shape": pl.String,
@@ -38,7 +39,20 @@ FIGURES: dict[str, type[pl.DataType]] = {
     **{name: _TYPES[kind] for name, kind in COLUMNS.items()},
 }
 _LEFT_OPEN: ScoreRow = (None,) * len(FIGURES)
-_TALLY_SCHEMA = {"pair": pl.Int64, "value": pl.String, "tp": pl.Int32, "fp": pl.Int32, "fn": pl.Int32}
+_TALLY_SCHEMA: Schema = {"pair": pl.Int64, "value": pl.String, "tp": pl.Int32, "fp": pl.Int32, "fn": pl.Int32}
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Further columns beside the figures of a pair, read from its row.
+
+    Attributes:
+        schema: their names and types.
+        read: importable by name, since it may run in another process; the values in the order of the schema.
+    """
+
+    schema: Mapping[str, pl.DataType | type[pl.DataType]]
+    read: Callable[[Row], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +63,13 @@ class Request:
         config: the metric.
         by: columns of pairs to keep, or one column of items to count by.
         cluster_by: the column whose equal values are not independent; None for the usual attributes.
+        observer: what else to note of each pair; None for nothing.
     """
 
     config: ScoringConfig
     by: tuple[str, ...] = ()
     cluster_by: str | None = None
+    observer: Observer | None = None
 
     @property
     def item_column(self) -> str | None:
@@ -181,7 +197,7 @@ def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Score
 class Pile:
     """Frames of one schema on top of each other, whole numbers kept as narrow as they allow."""
 
-    def __init__(self, schema: dict[str, type[pl.DataType]]) -> None:
+    def __init__(self, schema: Schema) -> None:
         """Start with nothing; ``schema`` is what an empty pile has."""
         self.height = 0
         self._loose: list[pl.DataFrame] = []
@@ -221,9 +237,10 @@ def _last_of_each(numbered: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([numbered.filter(~suspected), settled]).sort("pair")
 
 
-def frame_schema(request: Request) -> dict[str, type[pl.DataType]]:
+def frame_schema(request: Request) -> Schema:
     """Names and types of the columns of the figures."""
-    return {**_KEY_SCHEMA, **{f"by_{column}": pl.String for column in request.pair_columns}, **FIGURES}
+    observed = request.observer.schema if request.observer else {}
+    return {**_KEY_SCHEMA, **{f"by_{column}": pl.String for column in request.pair_columns}, **observed, **FIGURES}
 
 
 def score_chunk(tasks: list[Task], request: Request) -> Chunk:
@@ -247,6 +264,7 @@ def _keys(row: Row, request: Request) -> tuple[object, ...]:
         row.trace.system_prompt_hash,
         cluster_of(row, request.cluster_by),
         *(pair_value(row, column) for column in request.pair_columns),
+        *(request.observer.read(row) if request.observer else ()),
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cascade_cli.extraction import check_schema, parse_extraction, repair_extraction
 from cascade_cli.policy import known_emails
-from cascade_cli.records import Row, StudentAnswer, Trace
-from scorers.strings.emails import find_emails
+from cascade_cli.records import Event, Row, StudentAnswer, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,12 @@ def _usable(extraction: dict[str, object] | None) -> dict[str, object] | None:
 
 
 def _grounds(trace: Trace) -> set[str] | None:
-    """What grounds e-mails: the event, or the prompt that showed it."""
-    if trace.event is not None and trace.event.content is not None:
-        return known_emails(trace.event)
-    return set(find_emails(trace.user_prompt)) if trace.user_prompt is not None else None
+    """What grounds e-mails: the event, or the prompt that showed it; None where neither is at hand."""
+    event = shown_event(trace)
+    return None if event.content is None else known_emails(event)
+
+
+def shown_event(trace: Trace) -> Event:
+    """The event of a trace; where its content is not at hand, the prompt that showed it stands for that."""
+    event = trace.event or Event(trace.event_id)
+    return event if event.content is not None else replace(event, content=trace.user_prompt)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import polars as pl
 
 from cascade_cli.config import (
     POLICY_HIGH_VALUE_CATEGORIES,
     SCORE_CLUSTER_BY,
-    WORKSPACE_PATH,
     Settings,
 )
 from cascade_cli.console import Console, Format, Result, Table
 from cascade_cli.errors import NothingEvaluated, UsageError
-from cascade_cli.moments import read_since
-from cascade_cli.recording import recorded_run
 from cascade_cli.records import BadRow, Row
-from cascade_cli.scoring.cached import score_workspace
 from cascade_cli.scoring.columns import resolve_cluster, resolve_columns
 from cascade_cli.scoring.configuring import scoring_config
 from cascade_cli.scoring.explaining import Explanation, explain_rows
-from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream, warnings_of
+from cascade_cli.scoring.frames import Request, Scored, warnings_of
 from cascade_cli.scoring.gates import Conditions, judge
+from cascade_cli.scoring.pairs import PairSource, score_pairs
 from cascade_cli.scoring.summary import summarize
 from cascade_cli.scoring.tables import (
     explanation_blocks,
@@ -33,8 +29,6 @@ from cascade_cli.scoring.tables import (
     score_blocks,
     worst_table,
 )
-from cascade_cli.sources import read_rows
-from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 from scorers import KINDS
 
 
@@ -43,27 +37,21 @@ class Inquiry:
     """What was asked of ``cascade score``.
 
     Attributes:
-        source: a file or ``-``; None for the workspace.
+        pairs: which pairs to read.
         by: columns to group by.
-        since: only traces created since then (workspace); as typed.
         preset: name of the metric's preset.
         worst: how many of the least agreeing pairs to list.
         explain: events whose diff is wanted instead of figures.
         explain_all: every diff is wanted.
-        strict: the first unreadable line is fatal.
-        processes: how many to use.
         conditions: what must hold.
     """
 
-    source: str | None = None
+    pairs: PairSource = field(default_factory=PairSource)
     by: tuple[str, ...] = ()
-    since: str | None = None
     preset: str = "default"
     worst: int = 0
     explain: tuple[str, ...] = ()
     explain_all: bool = False
-    strict: bool = False
-    processes: int = 1
     conditions: Conditions = field(default_factory=Conditions)
 
 
@@ -81,10 +69,7 @@ def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
     )
     if inquiry.explain or inquiry.explain_all:
         return _explained(inquiry, settings, request, console)
-    if inquiry.source is not None:
-        scored, run_id = _score_file(inquiry, request, console), None
-    else:
-        scored, run_id = _score_workspace(inquiry, settings, request, console)
+    scored, run_id = score_pairs(inquiry.pairs, request, settings, console, command="score")
     return _result(scored, request, inquiry, run_id)
 
 
@@ -99,38 +84,6 @@ def _check_flags(inquiry: Inquiry) -> None:
         raise UsageError("--explain and --explain-all cannot be combined.")
     if conditions.fail_under is not None or inquiry.by or inquiry.worst:
         raise UsageError("An explanation cannot be combined with groups, --worst or a gate.", hint="Run the two apart.")
-
-
-def _rows_of_file(inquiry: Inquiry) -> Iterator[Row | BadRow]:
-    """The rows of the file; with ``--since`` those that are dated then or later, or not dated."""
-    rows = read_rows(inquiry.source or "-", strict=inquiry.strict)
-    since = _filter(inquiry).since
-    return (row for row in rows if isinstance(row, BadRow) or not _is_before(row, since))
-
-
-def _is_before(row: Row, since: datetime | None) -> bool:
-    return since is not None and row.trace.created_at is not None and row.trace.created_at < since
-
-
-def _score_file(inquiry: Inquiry, request: Request, console: Console) -> Scored:
-    rows = _rows_of_file(inquiry)
-    with console.progress("scoring") as advance:
-        return score_stream(Intake(rows, advance), request, processes=inquiry.processes)
-
-
-def _score_workspace(inquiry: Inquiry, settings: Settings, request: Request, console: Console) -> tuple[Scored, str]:
-    path = settings[WORKSPACE_PATH]
-    with Workspace.open(path):
-        pass  # without one there is nothing to score, and none is made
-    with recorded_run(path, "score", settings) as run, console.progress("scoring") as advance:
-        scored = score_workspace(path, _filter(inquiry), request, processes=inquiry.processes, advance=advance)
-        run.counts |= {"pairs": len(scored.figures), "cached": scored.cached, "not_asked": scored.not_asked}
-    return scored, run.run_id
-
-
-def _filter(inquiry: Inquiry, event_id: str | None = None) -> PairFilter:
-    since = read_since(inquiry.since, datetime.now(UTC)) if inquiry.since else None
-    return PairFilter(since=since, event_id=event_id)
 
 
 def _result(scored: Scored, request: Request, inquiry: Inquiry, run_id: str | None) -> Result:
@@ -186,8 +139,8 @@ def _blocks(found: list[Explanation], form: Format) -> tuple[Table | str, ...]:
 
 
 def _rows_to_explain(inquiry: Inquiry, settings: Settings) -> Iterator[Row | BadRow]:
-    if inquiry.source is not None:
-        return _rows_of_file(inquiry)
-    path = settings[WORKSPACE_PATH]
+    pairs = inquiry.pairs
+    if pairs.location is not None:
+        return pairs.rows_of_file()
     wanted: Iterable[str | None] = inquiry.explain or (None,)
-    return (row for event_id in wanted for row in stream_pairs(path, _filter(inquiry, event_id)))
+    return (row for event_id in wanted for row in pairs.rows_of_workspace(settings, event_id))

@@ -1,0 +1,92 @@
+"""``cascade simulate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cascade_cli.commands.declare import Session, command
+from cascade_cli.config import (
+    POLICY_HIGH_VALUE_CATEGORIES,
+    POLICY_SALT,
+    POLICY_VIP_ARENAS,
+    SCORE_CLUSTER_BY,
+    SCORE_MIN_N,
+)
+from cascade_cli.console import Result
+
+
+@command
+def simulate(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Recorded pairs; - for standard input. Default: workspace.")
+    ] = None,
+    sample_rate: Annotated[
+        list[str] | None,
+        typer.Option("--sample-rate", metavar="RATE", help="Share sampled, or a sweep 0:0.2:0.01; repeats."),
+    ] = None,
+    high_value: Annotated[
+        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
+    ] = None,
+    vip_arena: Annotated[
+        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
+    ] = None,
+    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")] = None,
+    without_gate: Annotated[
+        list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
+    ] = None,
+    target_residual: Annotated[
+        float | None, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
+    ] = None,
+    student_model: Annotated[
+        str | None, typer.Option("--student-model", metavar="NAME", help="Of the workspace, this student alone.")
+    ] = None,
+    decisions: Annotated[
+        Path | None, typer.Option("--decisions", metavar="FILE", help="Write each decision as a line of JSON.")
+    ] = None,
+    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
+    cluster_by: Annotated[
+        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
+    ] = None,
+    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer events: exit 5.")] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer events are no failure.")] = False,
+    max_error_rate: Annotated[
+        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
+    ] = 0.05,
+    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+) -> Result:
+    """Replay the policy over recorded pairs: which events escalate, why, what it costs, what stays wrong.
+
+    The same gates and the same sampler as the live worker's. Several rates make a sweep; the first is shown in full.
+
+    Example:
+      cascade simulate pairs.jsonl.gz --sample-rate 0.05
+      cascade simulate --sample-rate 0:0.2:0.01 --target-residual 0.02
+      cascade simulate pairs.jsonl --high-value decision,commitment --vip-arena board --json
+    """
+    from cascade_cli.scoring import PairSource
+    from cascade_cli.simulate import Simulation, read_wanted, run_simulate, split_names
+
+    session: Session = ctx.obj
+    categories, arenas = split_names(high_value), split_names(vip_arena)
+    settings = session.settings(
+        {
+            POLICY_HIGH_VALUE_CATEGORIES: categories,
+            POLICY_VIP_ARENAS: arenas,
+            POLICY_SALT: salt,
+            SCORE_CLUSTER_BY: cluster_by,
+            SCORE_MIN_N: min_n,
+        }
+    )
+    wanted = read_wanted(settings, sample_rate or (), without_gate or ())
+    pairs = PairSource(source, since, strict, processes, student_model)
+    simulation = Simulation(
+        pairs, wanted, preset, target_residual=target_residual, decisions=decisions,
+        min_n=settings[SCORE_MIN_N], allow_empty=allow_empty, max_error_rate=max_error_rate,
+    )  # fmt: skip
+    return run_simulate(simulation, settings, session.console)

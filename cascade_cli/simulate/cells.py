@@ -1,0 +1,199 @@
+"""Many policies over many events: events that no policy tells apart are counted once, then policies read the counts.
+
+A policy looks at an event through a handful of facts: three flags, whether its arena and its categories are on lists,
+and on which side of a few thresholds its sampler's unit and its verifier score lie. Events with the same facts and the
+same label form a cell; a million events make some hundreds of cells, so a further policy costs microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cascade_cli.policy import REASONS, Policy, sample_unit, units_below
+from cascade_cli.simulate.events import COSTS, Events
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+BIT = {reason: 1 << place for place, reason in enumerate(REASONS)}
+"""The bit of each reason in a mask of what fired; the first gate is the lowest."""
+_MAX_CODE = 2**62
+MASKS = 1 << len(REASONS)
+LABELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events fired what, under one policy.
+
+    Attributes:
+        counts: shape (masks, labels): events by what fired and by label.
+        costs: for each of :data:`COSTS` the sum over the events of each mask, shape (masks,), and under the same
+            name with ``known_`` before it how many events had a figure.
+    """
+
+    counts: Ints
+    costs: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What policies of one salt look at, one line an event, or one a cell.
+
+    Attributes:
+        vip: shape (n, arenas): whether the arena is each of those that some policy lists.
+        flags: shape (n, 3): parse failure, empty, ungrounded.
+        categories: shape (n, categories): whether each category that some policy lists is there.
+        unit_bin: how many of the sample thresholds are at most the unit.
+        score_bin: how many of the verifier thresholds are below the score; 0 without a score.
+    """
+
+    vip: Bools
+    flags: Bools
+    categories: Bools
+    unit_bin: Ints
+    score_bin: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The values that the policies of one salt use, each once, sorted."""
+
+    salt: str
+    arenas: Sequence[str]
+    categories: Sequence[str]
+    units: Sequence[int]
+    thresholds: Sequence[float]
+
+    @staticmethod
+    def of(policies: Sequence[Policy]) -> _Grid:
+        return _Grid(
+            policies[0].salt,
+            sorted({arena for policy in policies for arena in policy.vip_arenas}),
+            sorted({name for policy in policies for name in policy.high_value_categories}),
+            sorted({units_below(policy.sample_rate) for policy in policies}),
+            sorted({policy.verifier_threshold for policy in policies if policy.verifier_threshold is not None}),
+        )
+
+
+def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
+    """What each policy makes of the events.
+
+    Args:
+        events: of any number.
+        policies: of any number; their rates are in force throughout.
+
+    Returns:
+        One tally a policy, in their order.
+    """
+    tallies: dict[int, Tally] = {}
+    for salt in dict.fromkeys(policy.salt for policy in policies):
+        places = [place for place, policy in enumerate(policies) if policy.salt == salt]
+        grid = _Grid.of([policies[place] for place in places])
+        cells, counts, costs = _cells(_columns(events, grid), events)
+        for place in places:
+            tallies[place] = _tally(_masks(cells, grid, policies[place]), counts, costs)
+    return [tallies[place] for place in range(len(policies))]
+
+
+def fired_masks(events: Events, policy: Policy) -> Ints:
+    """For each event the mask of what fires under one policy, shape (n,)."""
+    grid = _Grid.of([policy])
+    return _masks(_columns(events, grid), grid, policy)
+
+
+def reasons_of(mask: int) -> tuple[str, ...]:
+    """The reasons of a mask, in the order of the gates."""
+    return tuple(reason for reason in REASONS if mask & BIT[reason])
+
+
+def _columns(events: Events, grid: _Grid) -> _Columns:
+    units = np.fromiter((sample_unit(event_id, grid.salt) for event_id in events.ids), np.int64, len(events))
+    scores = np.searchsorted(np.array(grid.thresholds), events.verifier, side="left")
+    return _Columns(
+        vip=_stacked(((events.arenas == arena).fill_null(value=False) for arena in grid.arenas), len(events)),
+        flags=np.column_stack([events.parse_fail, events.empty, events.ungrounded]),
+        categories=_stacked((events.categories.list.contains(name) for name in grid.categories), len(events)),
+        unit_bin=np.searchsorted(np.array(grid.units), units, side="right"),
+        score_bin=np.where(np.isnan(events.verifier), 0, scores),
+    )
+
+
+def _stacked(columns: Iterable[pl.Series], length: int) -> Bools:
+    found = [column.to_numpy() for column in columns]
+    return np.column_stack(found) if found else np.zeros((length, 0), dtype=np.bool_)
+
+
+def _cells(columns: _Columns, events: Events) -> tuple[_Columns, Ints, dict[str, Floats]]:
+    """The distinct lines, with the events of each by label, shape (cells, labels), and their summed costs."""
+    code, codes = np.zeros(len(events), dtype=np.int64), 1
+    for column in (*columns.vip.T, *columns.flags.T, *columns.categories.T, columns.unit_bin, columns.score_bin):
+        values = int(column.max(initial=0)) + 1
+        if codes * values > _MAX_CODE:
+            first, code = _numbered(code)
+            codes = len(first)
+        code, codes = code * values + column, codes * values
+    first, code = _numbered(code)
+    counts = np.bincount(code * LABELS + events.labels, minlength=len(first) * LABELS).reshape(-1, LABELS)
+    costs: dict[str, Floats] = {}
+    for name in COSTS:
+        known = ~np.isnan(events.costs[name])
+        costs[name] = _sums(code[known], events.costs[name][known], len(first))
+        costs[f"known_{name}"] = _sums(code, known.astype(np.float64), len(first))
+    cells = _Columns(
+        columns.vip[first],
+        columns.flags[first],
+        columns.categories[first],
+        columns.unit_bin[first],
+        columns.score_bin[first],
+    )
+    return cells, counts, costs
+
+
+def _sums(groups: Ints, values: Floats, length: int) -> Floats:
+    """The sum of the values of each group, shape (length,)."""
+    sums: Floats = np.bincount(groups, values, minlength=length).astype(np.float64, copy=False)
+    return sums
+
+
+def _numbered(code: Ints) -> tuple[Ints, Ints]:
+    _, first, numbers = np.unique(code, return_index=True, return_inverse=True)
+    return first, numbers
+
+
+def _masks(columns: _Columns, grid: _Grid, policy: Policy) -> Ints:
+    """What fires in each line, by the rules of ``decide``."""
+    sampled = columns.unit_bin <= grid.units.index(units_below(policy.sample_rate))
+    vip = _any_of(columns.vip, grid.arenas, policy.vip_arenas)
+    high_value = _any_of(columns.categories, grid.categories, policy.high_value_categories)
+    threshold = policy.verifier_threshold
+    doubted = np.zeros_like(vip)
+    if threshold is not None:
+        doubted = columns.score_bin > grid.thresholds.index(threshold)
+    fires = zip(REASONS, (vip, *columns.flags.T, high_value, doubted, sampled), strict=True)
+    mask = np.zeros(len(sampled), dtype=np.int64)
+    for reason, fired in fires:
+        if reason in policy.gates or reason == REASONS[-1]:
+            mask |= np.where(fired, BIT[reason], 0)
+    # An event of a VIP arena is shown to the student for the sample's sake only.
+    unseen = ((mask & BIT["vip_arena"]) > 0) & ~sampled
+    return np.where(unseen, BIT["vip_arena"], mask)
+
+
+def _any_of(columns: Bools, names: Sequence[str], wanted: Iterable[str]) -> Bools:
+    places = [names.index(name) for name in wanted]
+    return np.asarray(columns[:, places].any(axis=1), dtype=np.bool_)
+
+
+def _tally(masks: Ints, counts: Ints, costs: Mapping[str, Floats]) -> Tally:
+    by_label = [np.bincount(masks, counts[:, label], minlength=MASKS) for label in range(LABELS)]
+    return Tally(
+        np.column_stack(by_label).astype(np.int64),
+        {name: _sums(masks, values, MASKS) for name, values in costs.items()},
+    )

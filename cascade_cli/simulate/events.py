@@ -1,0 +1,132 @@
+"""Recorded pairs -> one line an event: what the gates see, whether the student agreed, what both answers took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cascade_cli.extraction import parse_extraction
+from cascade_cli.policy import Case, observe, usable_extraction
+from cascade_cli.records import Row
+from cascade_cli.scoring import Observer, Scored, answered, shown_event
+
+NO_LABEL, DISAGREES, AGREES = 0, 1, 2
+"""What is known of an event: nothing, or what the score says."""
+
+COSTS = ("teacher_ms", "student_ms", "prompt_chars", "teacher_chars", "student_chars")
+"""What an event's two answers took; unknown milliseconds are NaN."""
+
+
+def read_observation(row: Row) -> tuple[object, ...]:
+    """The values of :data:`OBSERVER` for one recorded pair."""
+    trace, answer = row.trace, answered(row)
+    event = shown_event(trace)
+    student = None if answer.response is None else usable_extraction(parse_extraction(answer.response))
+    seen = observe(Case(event, student))
+    return (
+        seen.arena,
+        seen.parse_fail,
+        seen.empty,
+        seen.ungrounded,
+        sorted(seen.categories),
+        trace.created_at,
+        trace.llm_ms,
+        answer.student_ms,
+        len(trace.user_prompt or event.content or ""),
+        len(trace.raw_response),
+        len(answer.response or ""),
+    )
+
+
+OBSERVER = Observer(
+    {
+        "arena": pl.String,
+        "parse_fail": pl.Boolean,
+        "no_items": pl.Boolean,
+        "ungrounded": pl.Boolean,
+        "categories": pl.List(pl.String),
+        "created_at": pl.Datetime("us", "UTC"),
+        "teacher_ms": pl.Float64,
+        "student_ms": pl.Float64,
+        "prompt_chars": pl.Int32,
+        "teacher_chars": pl.Int32,
+        "student_chars": pl.Int32,
+    },
+    read_observation,
+)
+"""The columns that a simulation needs beside the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """One line an event, in the order of the input; all columns have the same length.
+
+    Attributes:
+        ids: event ids, each once.
+        prompt_hashes: of the teacher's prompt; None when unknown.
+        clusters: what an event shares with others, of its own where it shares nothing.
+        created_at: of the trace, aware UTC; null when unknown.
+        arenas: null when unknown.
+        parse_fail: no usable extraction; ``empty`` and ``ungrounded`` likewise, as in ``Observation``.
+        empty: an extraction without items.
+        ungrounded: an address that stands nowhere in the event.
+        categories: a list of texts an event.
+        labels: ``NO_LABEL``, ``DISAGREES`` or ``AGREES``. A call that failed has no label, nor has an event whose
+            teacher's answer cannot be read; text from which no extraction can be read disagrees.
+        verifier: scores in [0, 1]; NaN where there is none.
+        costs: a column for each of :data:`COSTS`.
+        repeated: pairs that a later one of the same event replaced.
+    """
+
+    ids: pl.Series
+    prompt_hashes: pl.Series
+    clusters: pl.Series
+    created_at: pl.Series
+    arenas: pl.Series
+    parse_fail: npt.NDArray[np.bool_]
+    empty: npt.NDArray[np.bool_]
+    ungrounded: npt.NDArray[np.bool_]
+    categories: pl.Series
+    labels: npt.NDArray[np.int8]
+    verifier: npt.NDArray[np.float64]
+    costs: dict[str, npt.NDArray[np.float64]]
+    repeated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def events_of(scored: Scored) -> Events:
+    """The events of scored pairs whose request had :data:`OBSERVER`.
+
+    Of several pairs of one event the last counts, but a first answer comes before further samples: the live worker
+    decides once about an event.
+    """
+    ranked = scored.figures.sort("sample_index", descending=True, maintain_order=True)
+    frame = ranked.unique("event_id", keep="last", maintain_order=True).sort("pair")
+    return events_from(frame, repeated=len(scored.figures) - len(frame))
+
+
+def events_from(frame: pl.DataFrame, repeated: int = 0) -> Events:
+    """Events from a frame with the columns of the score and of :data:`OBSERVER`, one line an event."""
+    unlabelled = pl.col("agrees").is_null() | pl.col("missing_output")
+    label = pl.when(unlabelled).then(NO_LABEL).when(pl.col("agrees")).then(AGREES).otherwise(DISAGREES)
+    own = pl.concat_str(pl.lit("\0"), pl.col("event_id"))
+    return Events(
+        ids=frame["event_id"],
+        prompt_hashes=frame["system_prompt_hash"],
+        clusters=frame.select(pl.col("cluster").fill_null(own)).to_series(),
+        created_at=frame["created_at"],
+        arenas=frame["arena"],
+        parse_fail=frame["parse_fail"].to_numpy(),
+        empty=frame["no_items"].to_numpy(),
+        ungrounded=frame["ungrounded"].to_numpy(),
+        categories=frame["categories"],
+        labels=frame.select(label.cast(pl.Int8)).to_series().to_numpy(),
+        verifier=np.full(len(frame), np.nan),
+        costs={name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in COSTS},
+        repeated=repeated,
+    )

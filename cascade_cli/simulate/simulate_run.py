@@ -1,0 +1,150 @@
+"""``cascade simulate`` from end to end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
+from cascade_cli.console import Console, Result, write_file
+from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
+from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
+from cascade_cli.simulate.cells import BIT, Bools, Ints, fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.events import AGREES, DISAGREES, NO_LABEL, OBSERVER, Events, events_of
+from cascade_cli.simulate.figures import DesignEffects, Figures, figures_of
+from cascade_cli.simulate.policies import Wanted, check_names
+from cascade_cli.simulate.prices import Prices, read_prices
+from cascade_cli.simulate.tables import simulation_blocks
+from cascade_cli.simulate.targets import cheapest_within
+from cascade_cli.stats import design_effect
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What was asked of ``cascade simulate``.
+
+    Attributes:
+        pairs: which pairs to replay.
+        wanted: the policies.
+        preset: name of the metric's preset.
+        target_residual: the residual disagreement in [0, 1] to stay within; None sets no target.
+        decisions: where to write one decision a line; None writes none.
+        min_n: fewer events are nothing to judge.
+        allow_empty: let fewer pass.
+        max_error_rate: share in [0, 1] of unreadable rows that is borne.
+    """
+
+    pairs: PairSource
+    wanted: Wanted
+    preset: str = "default"
+    target_residual: float | None = None
+    decisions: Path | None = None
+    min_n: int = 1
+    allow_empty: bool = False
+    max_error_rate: float = 0.05
+
+
+def run_simulate(simulation: Simulation, settings: Settings, console: Console) -> Result:
+    """Replay the policies over the recorded pairs.
+
+    Raises:
+        CascadeError: nothing could be read, or a flag makes no sense.
+    """
+    _keep_input(simulation)
+    config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
+    request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
+    scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
+    events = events_of(scored)
+    warnings = (*warnings_of(scored), *_told(events), *check_names(simulation.wanted, events))
+    policy = simulation.wanted.policies[0]
+    data = {"scorer": config.fingerprint, **simulate(events, simulation.wanted.policies, read_prices(settings))}
+    data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
+    if simulation.target_residual is not None:
+        data["target"] = cheapest_within(simulation.target_residual, data["sweep"])
+    if simulation.decisions is not None:
+        write_file(simulation.decisions, decision_lines(events, policy))
+    failure = _breakdown(simulation, scored, len(events))
+    return Result(data, simulation_blocks(data), warnings=warnings, run_id=run_id, failure=failure)
+
+
+def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:
+    """The figures of the first policy, and of all of them as a sweep."""
+    chosen, *_ = tallies = tally_policies(events, policies)
+    effects = _design_effects(events, fired_masks(events, policies[0]))
+    return {
+        "events": len(events),
+        "labelled": int((events.labels != NO_LABEL).sum()),
+        "prompt_hashes": events.prompt_hashes.n_unique(),
+        **figures_of(policies[0], chosen, prices, effects),
+        "sweep": [figures_of(policy, tally, prices) for policy, tally in zip(policies, tallies, strict=True)],
+    }
+
+
+def decision_lines(events: Events, policy: Policy) -> Iterator[str]:
+    """One JSON object a line for each event, in the order of the input."""
+    for event_id, mask in zip(events.ids, fired_masks(events, policy).tolist(), strict=True):
+        fired = reasons_of(mask)
+        line = {
+            "event_id": event_id,
+            "escalate": bool(fired),
+            "reason": fired[0] if fired else None,
+            "fired": fired,
+            "sampled": RANDOM_SAMPLE in fired,
+        }
+        yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _keep_input(simulation: Simulation) -> None:
+    """Refuse to write the decisions over the file that they are about."""
+    source, decisions = simulation.pairs.location, simulation.decisions
+    if source is None or decisions is None or not (decisions.exists() and Path(source).exists()):
+        return
+    if decisions.samefile(source):
+        raise UsageError(f"{decisions} is an input and would be overwritten.", hint="Give --decisions another file.")
+
+
+def _design_effects(events: Events, masks: Ints) -> DesignEffects:
+    if events.clusters.n_unique() == len(events):
+        return DesignEffects()
+    clusters = np.array(events.clusters.to_list(), dtype=np.object_)
+    labelled, standing = events.labels != NO_LABEL, (masks & ~BIT[RANDOM_SAMPLE]) == 0
+
+    def effect(values: Bools, among: Bools) -> float:
+        return design_effect(values[among].astype(np.float64), clusters[among].tolist()) or 1.0
+
+    agrees, everywhere = events.labels == AGREES, np.ones(len(events), dtype=np.bool_)
+    return DesignEffects(
+        escalation=effect(masks > 0, everywhere),
+        standing=effect(agrees, standing & labelled),
+        standing_wrong=effect(standing & (events.labels == DISAGREES), everywhere),
+        sampled=effect(agrees, (masks == BIT[RANDOM_SAMPLE]) & labelled),
+        overall=effect(agrees, labelled),
+    )
+
+
+def _told(events: Events) -> tuple[str, ...]:
+    if not events.repeated:
+        return ()
+    return (
+        f"{events.repeated:,} pairs repeat an event that comes again; it is decided once, by its last first answer.",
+    )
+
+
+def _breakdown(simulation: Simulation, scored: Scored, events: int) -> CascadeError | None:
+    if events < simulation.min_n and not simulation.allow_empty:
+        hint = "Is this the right file or workspace? --allow-empty makes it exit 0."
+        if scored.not_asked:
+            hint = f"{scored.not_asked:,} traces have no student answer: a pair needs `student_response`."
+        return NothingEvaluated(f"{events:,} events to decide about; at least {simulation.min_n:,} wanted.", hint=hint)
+    rows = len(scored.figures) + scored.bad_rows
+    if rows and scored.bad_rows / rows > simulation.max_error_rate:
+        return TooManyItemErrors(
+            f"{scored.bad_rows:,} of {rows:,} rows are unreadable, more than {simulation.max_error_rate:.1%}.",
+            hint="Mend the input, or raise --max-error-rate if you know why they are there.",
+        )
+    return None

@@ -1,0 +1,105 @@
+"""The figures of a simulation as tables for people; rounding happens here only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cascade_cli.console import Column, Table
+from cascade_cli.policy import REASONS
+from cascade_cli.scoring.tables import count, percent
+
+Figures = Mapping[str, Any]
+
+
+def _interval(figures: object) -> str:
+    if not isinstance(figures, Mapping) or figures["low"] is None:
+        return "—"
+    return f"{figures['low'] * 100:.1f}–{figures['high'] * 100:.1f}"
+
+
+def _with_interval(figures: object) -> str:
+    if not isinstance(figures, Mapping):
+        return "—"
+    return f"{percent(figures['rate'])} ({_interval(figures)})"
+
+
+def _number(value: object) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else "—"
+
+
+def _money(value: object) -> str:
+    return f"${value:,.4f}" if isinstance(value, float) else "—"
+
+
+_REASON_COLUMNS = (
+    Column("reason", "reason"),
+    Column("first", "first", count, "right"),
+    Column("any", "at all", count, "right"),
+    Column("alone", "alone", count, "right"),
+)
+_RATES = (
+    Column("what", ""),
+    Column("figures.rate", "rate", percent, "right"),
+    Column("figures", "95 %", _interval, "right"),
+    Column("figures.n", "n", count, "right"),
+)
+_SWEEP = (
+    Column("sample_rate", "sample", lambda rate: f"{rate:.2%}" if isinstance(rate, float) else "—", "right"),
+    Column("escalation", "escalate", _with_interval, "right"),
+    Column("residual_disagreement", "stay wrong", _with_interval, "right"),
+    Column("cost.teacher_calls", "teacher calls", count, "right"),
+)
+_RATE_NAMES = {
+    "escalation": "events that escalate",
+    "standing_agreement": "standing events that agree",
+    "residual_disagreement": "events left standing and wrong",
+    "overall_agreement": "all events that agree",
+    "sampled_view": "… as the sample alone would show it",
+}
+
+
+def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
+    """The tables of ``cascade simulate``: reasons, rates, cost, the sweep."""
+    if not data["events"]:
+        return ("0 events",)
+    by_reason = data["escalation"]["by_reason"]
+    reasons = [{"reason": reason, **by_reason[reason]} for reason in REASONS]
+    rates = [{"what": told, "figures": data[name]} for name, told in _RATE_NAMES.items()]
+    blocks: list[Table | str] = [
+        _heading(data),
+        Table(_REASON_COLUMNS, reasons, "Why events escalate (events)"),
+        Table(_RATES, rates, "What stays and what is wrong"),
+        _cost_line(data["cost"]),
+    ]
+    if len(data["sweep"]) > 1:
+        blocks.append(Table(_SWEEP, data["sweep"], "By sample rate (95 % intervals)"))
+    if "target" in data:
+        blocks.append(_target_line(data["target"]))
+    return tuple(blocks)
+
+
+def _heading(data: Figures) -> str:
+    policy = data["policy"]
+    return (
+        f"{count(data['events'])} events · {count(data['labelled'])} labelled · sample rate {policy['sample_rate']:.2%}"
+        f" · policy {policy['fingerprint']}\nscorer {data['scorer']}"
+    )
+
+
+def _cost_line(cost: Figures) -> str:
+    calls = f"{count(cost['teacher_calls'])} teacher calls, {count(cost['student_calls'])} student calls"
+    seconds = f"teacher {_number(cost['teacher_s'])} s of {_number(cost['teacher_s_for_all'])} s for everything"
+    line = f"Cost: {calls}; {seconds}"
+    if cost["usd"] is not None:
+        line += f"; {_money(cost['usd'])} against {_money(cost['usd_teacher_for_all'])} for the teacher on everything"
+    return line
+
+
+def _target_line(target: Figures) -> str:
+    if target["sample_rate"] is None:
+        return f"No tested rate can be shown to leave at most {target['target']:.2%} standing and wrong."
+    return (
+        f"At most {target['target']:.2%} standing and wrong: sample rate {target['sample_rate']:.2%},"
+        f" {percent(target['escalation'])} escalate ({count(target['tested'])} rates tested from the safest down)."
+    )

@@ -1,0 +1,43 @@
+"""The cheapest policy that keeps what stays wrong within a target, chosen so that the choice itself does not deceive.
+
+Taking the rate whose estimate looks best would be the optimum of this sample, not of the process. Instead the rates are
+tested from the safest down, each against "too much stays wrong" at the same level, and the first that cannot be shown
+to be safe ends it: fixed-sequence testing, which keeps the chance of any false pass at that level (Angelopoulos et al.,
+"Learn then test", 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Figures = dict[str, Any]
+
+
+def cheapest_within(target: float, sweep: Sequence[Figures]) -> Figures:
+    """Choose a rate of a sweep.
+
+    Args:
+        target: the residual disagreement that is borne, in [0, 1].
+        sweep: figures of policies that differ in their rate alone.
+
+    Returns:
+        ``target``; ``sample_rate`` and ``escalation`` of the lowest rate that passed, None where none did; ``tested``,
+        how many rates were tested; ``level``, of each test: the upper end of a two-sided 95 % interval.
+    """
+    passed: Figures | None = None
+    tested = 0
+    for figures in sorted(sweep, key=lambda each: each["sample_rate"], reverse=True):
+        tested += 1
+        high = figures["residual_disagreement"]["high"]
+        if high is None or high > target:
+            break
+        passed = figures
+    return {
+        "target": target,
+        "sample_rate": passed["sample_rate"] if passed else None,
+        "escalation": passed["escalation"]["rate"] if passed else None,
+        "residual_high": passed["residual_disagreement"]["high"] if passed else None,
+        "tested": tested,
+        "level": 0.025,
+    }

@@ -1,0 +1,305 @@
+"""The simulator decides as ``decide`` does, and its figures are sums over those decisions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cascade_cli.config import load_settings
+from cascade_cli.console import Console
+from cascade_cli.errors import NothingEvaluated, UsageError
+from cascade_cli.policy import GATES, REASONS, Policy, decide
+from cascade_cli.scoring import PairSource
+from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+from cascade_cli.simulate.cells import fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.events import AGREES, COSTS, DISAGREES, NO_LABEL, Events, events_from
+from cascade_cli.simulate.figures import figures_of
+from cascade_cli.simulate.policies import check_names, read_gates, read_rates
+from cascade_cli.simulate.prices import Prices
+from cascade_cli.simulate.simulate_run import simulate
+from cascade_cli.simulate.targets import cheapest_within
+
+Line = tuple[str | None, str, tuple[str, ...], int]
+"""Arena, what is wrong with the answer, categories, label."""
+ANSWERS: dict[str, object] = {
+    "fine": {"entities": ["Ann"]},
+    "none": None,
+    "broken": {"entities": 1},
+    "empty": {},
+    "made up": {"entities": ["x@y.test"]},
+}
+lines = st.tuples(
+    st.sampled_from([None, "a", "b", "c"]),
+    st.sampled_from(list(ANSWERS)),
+    st.sets(st.sampled_from(["x", "y", "z"]), max_size=2).map(lambda names: tuple(sorted(names))),
+    st.sampled_from([NO_LABEL, DISAGREES, AGREES]),
+)
+policies = st.builds(
+    Policy,
+    sample_rate=st.sampled_from(["0", "0.1", "0.5", "0.9", "1"]),
+    high_value_categories=st.frozensets(st.sampled_from(["x", "y", "unseen"])),
+    vip_arenas=st.frozensets(st.sampled_from(["a", "b", "unseen"])),
+    verifier_threshold=st.sampled_from([None, 0.0, 0.3, 0.5, 1.0]),
+    salt=st.sampled_from(["cascade", "other"]),
+    gates=st.frozensets(st.sampled_from(GATES)) | st.just(frozenset(GATES)),
+)
+
+
+def student_of(line: Line) -> object:
+    _, what, categories, _ = line
+    answer = ANSWERS[what]
+    if what in {"fine", "made up"} and categories:
+        return {**answer, "facts": [{"category": name.upper(), "statement": "s"} for name in categories]}
+    return answer
+
+
+def events_of_lines(found: Sequence[Line], scores: Sequence[float] | None = None) -> Events:
+    seen = [what in {"fine", "made up"} for _, what, _, _ in found]
+    frame = pl.DataFrame(
+        {
+            "event_id": [f"e{number}" for number in range(len(found))],
+            "system_prompt_hash": ["h"] * len(found),
+            "cluster": [None] * len(found),
+            "created_at": [None] * len(found),
+            "arena": [arena for arena, *_ in found],
+            "parse_fail": [what in {"none", "broken"} for _, what, _, _ in found],
+            "no_items": [what == "empty" for _, what, _, _ in found],
+            "ungrounded": [what == "made up" for _, what, _, _ in found],
+            "categories": [list(line[2]) if one else [] for line, one in zip(found, seen, strict=True)],
+            "agrees": [None if label == NO_LABEL else label == AGREES for *_, label in found],
+            "missing_output": [False] * len(found),
+            **{name: [float(number) for number in range(len(found))] for name in COSTS},
+        },
+        schema_overrides={
+            "arena": pl.String, "cluster": pl.String, "categories": pl.List(pl.String), "agrees": pl.Boolean,
+            "created_at": pl.Datetime("us", "UTC"),
+            **dict.fromkeys(("parse_fail", "no_items", "ungrounded", "missing_output"), pl.Boolean),
+        },
+    )  # fmt: skip
+    events = events_from(frame)
+    return events if scores is None else replace(events, verifier=np.array(scores, dtype=np.float64))
+
+
+def decisions_of(found: Sequence[Line], policy: Policy, scores: Sequence[float]) -> list[tuple[str, ...]]:
+    """What a plain loop over ``decide`` says: the slow, obvious reference."""
+    return [
+        decide(
+            {"id": f"e{number}", "arena": line[0], "content": ""}, student_of(line), policy, {"verifier": score}
+        ).fired
+        for number, (line, score) in enumerate(zip(found, scores, strict=True))
+    ]
+
+
+def figures_by_hand(found: Sequence[Line], fired: list[tuple[str, ...]]) -> dict[str, object]:
+    pairs = list(zip(found, fired, strict=True))
+    standing = [line for line, reasons in pairs if set(reasons) <= {"random_sample"}]
+    known = [line for line in standing if line[3] != NO_LABEL]
+    agreeing = sum(line[3] == AGREES for line in known)
+    left = sum(not reasons for reasons in fired)
+    return {
+        "escalated": sum(map(bool, fired)),
+        "first": [sum(reasons[:1] == (reason,) for reasons in fired) for reason in REASONS],
+        "any": [sum(reason in reasons for reasons in fired) for reason in REASONS],
+        "alone": [sum(reasons == (reason,) for reasons in fired) for reason in REASONS],
+        "standing_agreement": Fraction(agreeing, len(known)) if known else None,
+        "residual": (
+            None if standing and not known else
+            Fraction(left, len(found)) * (1 - Fraction(agreeing, len(known))) if known else 0
+        ),
+        "teacher_ms": sum(number for number, reasons in enumerate(fired) if reasons),
+        "student_calls": sum(reasons != ("vip_arena",) for reasons in fired),
+    }  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.lists(lines, min_size=1, max_size=30), st.lists(policies, min_size=1, max_size=4))
+def test_tallies_are_those_of_a_plain_loop_over_decide(
+    data: st.DataObject, found: list[Line], wanted: list[Policy]
+) -> None:
+    some_scores = st.sampled_from([0.0, 0.3, 0.31, 0.5, 1.0, math.nan])
+    scores = data.draw(st.lists(some_scores, min_size=len(found), max_size=len(found)))
+    events = events_of_lines(found, scores)
+    for policy, tally in zip(wanted, tally_policies(events, wanted), strict=True):
+        fired = decisions_of(found, policy, scores)
+        assert [reasons_of(mask) for mask in fired_masks(events, policy).tolist()] == fired
+        expected, figures = figures_by_hand(found, fired), figures_of(policy, tally, Prices())
+        assert figures["escalation"]["rate"] == pytest.approx(expected["escalated"] / len(found))
+        for how in ("first", "any", "alone"):
+            assert [figures["escalation"]["by_reason"][reason][how] for reason in REASONS] == expected[how]
+        assert figures["standing_agreement"]["rate"] == pytest.approx(expected["standing_agreement"])
+        assert figures["residual_disagreement"]["rate"] == pytest.approx(expected["residual"])
+        assert figures["cost"]["student_calls"] == expected["student_calls"]
+        if expected["escalated"]:
+            assert figures["cost"]["teacher_s"] == pytest.approx(expected["teacher_ms"] / 1000)
+        assert _numbers(figures) >= 0
+
+
+def _numbers(value: object) -> int:
+    """How many numbers there are, none of them NaN or infinite."""
+    if isinstance(value, dict):
+        return sum(map(_numbers, value.values()))
+    if isinstance(value, list):
+        return sum(map(_numbers, value))
+    if isinstance(value, float):
+        assert math.isfinite(value)
+    return isinstance(value, int | float)
+
+
+@given(st.lists(lines, min_size=1, max_size=20), st.lists(policies, min_size=2, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_a_sweep_equals_single_runs(found: list[Line], wanted: list[Policy]) -> None:
+    events = events_of_lines(found)
+    together = simulate(events, wanted, Prices())["sweep"]
+    assert together == [simulate(events, [policy], Prices())["sweep"][0] for policy in wanted]
+
+
+@pytest.mark.parametrize("label", [AGREES, DISAGREES, NO_LABEL])
+@pytest.mark.parametrize("rate", ["0", "0.5", "1"])
+def test_where_all_agree_or_none_does_every_figure_is_a_number_or_undefined(label: int, rate: str) -> None:
+    figures = simulate(events_of_lines([("a", "fine", (), label)] * 40), [Policy(sample_rate=rate)], Prices())
+    _numbers(figures)
+    standing, residual = figures["standing_agreement"], figures["residual_disagreement"]
+    if label == NO_LABEL:
+        assert standing == {"rate": None, "low": None, "high": None, "n": 0}
+        assert residual["rate"] is None
+    else:
+        assert standing["rate"] == (label == AGREES)
+        assert residual["low"] <= residual["rate"] <= residual["high"]
+
+
+def test_a_residual_is_the_share_left_standing_times_its_disagreement() -> None:
+    found = [("a", "fine", (), DISAGREES)] * 10 + [("a", "fine", (), AGREES)] * 70 + [("a", "none", (), DISAGREES)] * 20
+    figures = simulate(events_of_lines(found), [Policy(sample_rate=0)], Prices())
+    assert figures["residual_disagreement"]["rate"] == pytest.approx(0.1)
+    assert figures["standing_agreement"] == pytest.approx(
+        {"rate": 0.875, "low": 0.7850, "high": 0.9307, "n": 80}, abs=1e-4
+    )
+    assert figures["overall_agreement"]["rate"] == pytest.approx(0.7)
+    assert figures["escalation"]["by_reason"]["student_parse_fail"] == {"first": 20, "any": 20, "alone": 20}
+
+
+def test_a_price_makes_dollars_and_none_makes_none() -> None:
+    events = events_of_lines([("a", "fine", (), AGREES), ("a", "none", (), DISAGREES)])
+    assert simulate(events, [Policy(sample_rate=0)], Prices())["cost"]["usd"] is None
+    prices = Prices(1e6, 2e6, 0.0, 1e6, teacher_overhead_tokens=3.0)
+    cost = simulate(events, [Policy(sample_rate=0)], prices)["cost"]
+    # Event 1 escalates: a quarter token read, a quarter written, three of overhead; the student writes a quarter.
+    assert cost["usd"] == pytest.approx(0.25 + 2 * 0.25 + 3.0 + 0.25)
+    assert cost["usd_teacher_for_all"] == pytest.approx(0.25 + 2 * 0.25 + 2 * 3.0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "rates"),
+    [
+        ([], ["0.05"]),
+        (["0.1", "0.1", "0.2"], ["0.1", "0.2"]),
+        (["0:0.2:0.1"], ["0", "0.1", "0.2"]),
+        (["0:0.3:0.1", "1"], ["0", "0.1", "0.2", "0.3", "1"]),
+    ],
+)
+def test_rates_and_sweeps_are_exact(texts: list[str], rates: list[str]) -> None:
+    assert read_rates(texts, Decimal("0.05")) == tuple(map(Decimal, rates))
+
+
+@pytest.mark.parametrize(
+    "text", ["-0.1", "1.1", "x", "", "0:1", "0:1:0", "0.2:0.1:0.1", "0:1:-1", "0:1:0.00001", "nan"]
+)
+def test_what_is_no_rate_is_a_mistake_of_usage(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_rates([text], Decimal(0))
+
+
+def test_an_unknown_gate_is_a_mistake_with_a_suggestion() -> None:
+    with pytest.raises(UsageError) as raised:
+        read_gates(["high_value"])
+    assert "high_value_class" in str(raised.value.hint)
+
+
+def test_a_name_that_nothing_bears_is_told_and_a_slip_on_the_command_line_refused() -> None:
+    events = events_of_lines([("sales", "fine", ("decision",), AGREES)])
+    quiet = read_wanted(load_settings(), [], [])
+    assert check_names(quiet, events) == ("No event has the category 'commitment'.",)
+    slip = replace(
+        quiet, base=replace(quiet.base, vip_arenas=frozenset({"sale"})), named=frozenset({"policy.vip_arenas"})
+    )
+    with pytest.raises(UsageError, match="No event has the arena 'sale'"):
+        check_names(slip, events)
+
+
+def test_the_target_is_met_by_the_lowest_rate_down_to_which_all_rates_pass() -> None:
+    def at(rate: float, high: float | None) -> dict[str, object]:
+        return {"sample_rate": rate, "residual_disagreement": {"high": high}, "escalation": {"rate": rate}}
+
+    sweep = [at(0.1, 0.01), at(0.5, 0.03), at(0.9, 0.01), at(1.0, 0.0)]
+    found = cheapest_within(0.02, sweep)
+    assert (found["sample_rate"], found["tested"]) == (0.9, 3)
+    assert cheapest_within(0.02, [at(1.0, 0.5), at(0.0, 0.0)])["sample_rate"] is None
+    assert cheapest_within(0.02, [at(1.0, None)])["sample_rate"] is None
+
+
+def _write(path: Path, rows: Iterator[dict[str, object]] | list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def _row(number: int, **more: object) -> dict[str, object]:
+    answer = {"entities": [f"Ann {number}"]}
+    return {"event_id": f"e{number}", "raw_response": answer, "student_response": answer, **more}
+
+
+def run(path: Path, *rates: str, **more: object) -> dict[str, object]:
+    wanted = read_wanted(load_settings(), list(rates), [])
+    return run_simulate(Simulation(PairSource(str(path)), wanted, **more), load_settings(), Console()).data
+
+
+def test_an_event_that_comes_twice_is_decided_once_by_its_last_first_answer(tmp_path: Path) -> None:
+    rows = [
+        _row(1, student_response={}),
+        _row(1),
+        _row(1, student_response=None, sample_index=1),
+        _row(2),
+        {"event_id": "e3", "raw_response": "{}"},
+    ]
+    data = run(_write(tmp_path / "pairs.jsonl", rows), "0")
+    assert (data["events"], data["repeated"], data["not_asked"]) == (2, 2, 1)
+    assert data["escalation"]["rate"] == 0
+
+
+def test_a_call_that_gave_nothing_has_no_label_and_broken_text_disagrees(tmp_path: Path) -> None:
+    rows = [_row(1, student_response=None), _row(2, student_response="{"), _row(3, raw_response="{"), _row(4)]
+    data = run(_write(tmp_path / "pairs.jsonl", rows), "0")
+    assert (data["overall_agreement"]["n"], data["overall_agreement"]["rate"]) == (2, 0.5)
+    assert data["escalation"]["by_reason"]["student_parse_fail"]["first"] == 2
+
+
+def test_without_recorded_pairs_nothing_was_evaluated(tmp_path: Path) -> None:
+    path = _write(tmp_path / "pairs.jsonl", [{"event_id": "e1", "raw_response": "{}"}])
+    result = run_simulate(
+        Simulation(PairSource(str(path)), read_wanted(load_settings(), [], [])), load_settings(), Console()
+    )
+    assert isinstance(result.failure, NothingEvaluated)
+    assert result.data["escalation"]["rate"] is None
+    _numbers(result.data)
+
+
+def test_decisions_are_written_one_a_line_and_never_over_the_input(tmp_path: Path) -> None:
+    path = _write(tmp_path / "pairs.jsonl", [_row(1), _row(2, student_response={})])
+    run(path, "0", decisions=tmp_path / "decisions.jsonl")
+    written = [json.loads(line) for line in (tmp_path / "decisions.jsonl").read_text().splitlines()]
+    assert written == [
+        {"event_id": "e1", "escalate": False, "reason": None, "fired": [], "sampled": False},
+        {"event_id": "e2", "escalate": True, "reason": "student_empty", "fired": ["student_empty"], "sampled": False},
+    ]
+    with pytest.raises(UsageError, match="would be overwritten"):
+        run(path, "0", decisions=path)
