@@ -35,7 +35,7 @@ COMMANDS = {
     "config": "Show every setting and where it came from.",
     "pull": "Bring traces and events from PostgreSQL or a file.",
     "score": "Measure how far the student agrees with the teacher.",
-    "simulate": "Replay the policy: what escalates, why, what stays wrong, what it costs.",
+    "simulate": "Replay the policy: what escalates and why, what stays wrong.",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
 }

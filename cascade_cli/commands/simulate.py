@@ -39,6 +39,9 @@ def simulate(
     target_residual: Annotated[
         float | None, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
     ] = None,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Replay arrivals through a teacher that scales to zero.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
     ] = None,
@@ -60,14 +63,14 @@ def simulate(
     strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
 ) -> Result:
-    """Replay the policy over recorded pairs: which events escalate, why, what it costs, what stays wrong.
+    """Replay the policy: which events escalate, why, what it costs, what stays wrong.
 
     The same gates and the same sampler as the live worker's. Several rates make a sweep; the first is shown in full.
 
     Example:
       cascade simulate pairs.jsonl.gz --sample-rate 0.05
       cascade simulate --sample-rate 0:0.2:0.01 --target-residual 0.02
-      cascade simulate pairs.jsonl --high-value decision,commitment --vip-arena board --json
+      cascade simulate pairs.jsonl --vip-arena board --json
     """
     from cascade_cli.scoring import PairSource
     from cascade_cli.simulate import Simulation, read_wanted, run_simulate, split_names
@@ -86,7 +89,7 @@ def simulate(
     wanted = read_wanted(settings, sample_rate or (), without_gate or ())
     pairs = PairSource(source, since, strict, processes, student_model)
     simulation = Simulation(
-        pairs, wanted, preset, target_residual=target_residual, decisions=decisions,
+        pairs, wanted, preset, target_residual=target_residual, fleet=fleet, decisions=decisions,
         min_n=settings[SCORE_MIN_N], allow_empty=allow_empty, max_error_rate=max_error_rate,
     )  # fmt: skip
     return run_simulate(simulation, settings, session.console)

@@ -115,6 +115,20 @@ COST_TEACHER_PROMPT_TOKENS = Setting(
     "cost.teacher_prompt_tokens", AMOUNT, 0.0, "Tokens of the system prompt that each teacher call carries."
 )
 
+COST_STUDENT_USD_PER_HOUR = Setting(
+    "cost.student_usd_per_hour", _OPTIONAL_AMOUNT, None, "Dollars for an hour of the student, which is always on."
+)
+
+FLEET_BOOT_S = Setting("fleet.boot_s", AMOUNT, 240.0, "Seconds from starting a teacher replica until it serves.")
+FLEET_COOLDOWN_S = Setting("fleet.cooldown_s", AMOUNT, 300.0, "Seconds that an idle replica waits before it stops.")
+FLEET_MAX_REPLICAS = Setting("fleet.max_replicas", whole_number(1), 4, "The most replicas at the same time.")
+FLEET_TARGET_QUEUE = Setting(
+    "fleet.target_queue", whole_number(1), 50, "Waiting events a replica before another one is started."
+)
+FLEET_USD_PER_HOUR = Setting(
+    "fleet.usd_per_hour", _OPTIONAL_AMOUNT, None, "Dollars for an hour of a teacher replica, boots and idling included."
+)
+
 STUDENT_ENDPOINT = Setting(
     "student.endpoint", _OPTIONAL_TEXT, None, "The student's OpenAI-compatible address.", env="STUDENT_ENDPOINT"
 )

@@ -17,6 +17,7 @@ from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, sc
 from cascade_cli.simulate.cells import BIT, Bools, Ints, fired_masks, reasons_of, tally_policies
 from cascade_cli.simulate.events import AGREES, DISAGREES, NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import DesignEffects, Figures, figures_of
+from cascade_cli.simulate.fleet_cost import fleet_figures
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.tables import simulation_blocks
@@ -33,6 +34,7 @@ class Simulation:
         wanted: the policies.
         preset: name of the metric's preset.
         target_residual: the residual disagreement in [0, 1] to stay within; None sets no target.
+        fleet: whether to replay the escalated events through the teacher's fleet.
         decisions: where to write one decision a line; None writes none.
         min_n: fewer events are nothing to judge.
         allow_empty: let fewer pass.
@@ -43,6 +45,7 @@ class Simulation:
     wanted: Wanted
     preset: str = "default"
     target_residual: float | None = None
+    fleet: bool = False
     decisions: Path | None = None
     min_n: int = 1
     allow_empty: bool = False
@@ -64,6 +67,8 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     policy = simulation.wanted.policies[0]
     data = {"scorer": config.fingerprint, **simulate(events, simulation.wanted.policies, read_prices(settings))}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
+    if simulation.fleet:
+        data["cost"]["fleet"] = fleet_figures(events, fired_masks(events, policy) > 0, settings)
     if simulation.target_residual is not None:
         data["target"] = cheapest_within(simulation.target_residual, data["sweep"])
     if simulation.decisions is not None:

@@ -72,6 +72,8 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
         Table(_RATES, rates, "What stays and what is wrong"),
         _cost_line(data["cost"]),
     ]
+    if "fleet" in data["cost"]:
+        blocks += _fleet_blocks(data["cost"]["fleet"])
     if len(data["sweep"]) > 1:
         blocks.append(Table(_SWEEP, data["sweep"], "By sample rate (95 % intervals)"))
     if "target" in data:
@@ -94,6 +96,32 @@ def _cost_line(cost: Figures) -> str:
     if cost["usd"] is not None:
         line += f"; {_money(cost['usd'])} against {_money(cost['usd_teacher_for_all'])} for the teacher on everything"
     return line
+
+
+_FLEET = (
+    Column("what", "teacher's fleet"),
+    Column("events", "events", count, "right"),
+    Column("boots", "boots", count, "right"),
+    Column("billed_h", "billed h", _number, "right"),
+    Column("utilisation", "busy", percent, "right"),
+    Column("wait_p50_s", "wait p50 s", _number, "right"),
+    Column("wait_p95_s", "p95", _number, "right"),
+    Column("wait_p99_s", "p99", _number, "right"),
+)
+
+
+_FLEET_USD = ("usd", "usd_teacher_for_all", "usd_per_1000_events", "usd_per_escalated_event")
+
+
+def _fleet_blocks(fleet: Figures) -> list[Table | str]:
+    named = (("policy", "escalated events"), ("teacher_for_all", "every event"))
+    lines = [{"what": told, **fleet[name], "billed_h": fleet[name]["billed_s"] / 3600} for name, told in named]
+    table = Table(_FLEET, lines, "A teacher that scales to zero")
+    if fleet["usd"] is None:
+        return [table, "No dollars: fleet.usd_per_hour and cost.student_usd_per_hour say what an hour costs."]
+    policy, everything, thousand, each = (_money(fleet[name]) for name in _FLEET_USD)
+    told = f"{policy} with the student, {everything} for the teacher on everything; {thousand} for 1,000 events"
+    return [table, f"{told}, {each} of the teacher for each that escalates."]
 
 
 def _target_line(target: Figures) -> str:

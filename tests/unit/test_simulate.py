@@ -303,3 +303,27 @@ def test_decisions_are_written_one_a_line_and_never_over_the_input(tmp_path: Pat
     ]
     with pytest.raises(UsageError, match="would be overwritten"):
         run(path, "0", decisions=path)
+
+
+def test_the_fleet_serves_what_escalates_and_needs_moments_and_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        _row(number, created_at=f"2026-06-18T09:0{number}:00Z", llm_chunk_ms=30_000.0, student_response=answer)
+        for number, answer in enumerate([{}, {"entities": ["Ann 1"]}, {}])
+    ]
+    (tmp_path / "cascade.toml").write_text("[fleet]\nusd_per_hour = 3600\n[cost]\nstudent_usd_per_hour = 36\n")
+    monkeypatch.chdir(tmp_path)
+    fleet = run(_write(tmp_path / "pairs.jsonl", rows), "0", fleet=True)["cost"]["fleet"]
+    assert (fleet["policy"]["events"], fleet["policy"]["boots"], fleet["policy"]["billed_s"]) == (
+        2,
+        1,
+        240.0 + 30 + 300,
+    )
+    assert fleet["teacher_for_all"]["events"] == 3
+    assert fleet["usd"] == pytest.approx(570.0 + 120 * 0.01)
+    assert fleet["usd_per_escalated_event"] == pytest.approx(285.0)
+    for lacking, what in (("created_at", "created_at"), ("llm_chunk_ms", "llm_chunk_ms")):
+        path = _write(tmp_path / "less.jsonl", [{**row, lacking: None} for row in rows])
+        with pytest.raises(UsageError, match=f"3 events 3 have no {what}"):
+            run(path, "0", fleet=True)
