@@ -36,6 +36,7 @@ COMMANDS = {
     "pull": "Bring traces and events from PostgreSQL or a file.",
     "score": "Measure how far the student agrees with the teacher.",
     "simulate": "Replay the policy: what escalates and why, what stays wrong.",
+    "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
 }

@@ -1,0 +1,63 @@
+"""``cascade monitor``."""
+
+from typing import Annotated
+
+import typer
+
+from cascade_cli.commands.declare import Session, command
+from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
+from cascade_cli.console import Result
+
+
+@command
+def monitor(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Recorded pairs; - for standard input. Default: workspace.")
+    ] = None,
+    sample_rate: Annotated[
+        str | None, typer.Option("--sample-rate", metavar="RATE", help="The rate in force; 1 uses every label.")
+    ] = None,
+    floor: Annotated[
+        float | None, typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be kept.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="HASH", help="Take the floor from this prompt hash.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of any false alarm against the floor.")
+    ] = 0.05,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
+    ] = None,
+    student_model: Annotated[
+        str | None, typer.Option("--student-model", metavar="NAME", help="Of the workspace, this student alone.")
+    ] = None,
+    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
+    cluster_by: Annotated[
+        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
+    ] = None,
+    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer labels: exit 5.")] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer labels are no failure.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+) -> Result:
+    """Watch agreement by prompt hash, label by label; exit 3 when it has fallen.
+
+    Only sampled standing events speak, one of each thread, in the order of the decisions. The alarms may be looked at
+    as often as you like: they keep their promise at all times together.
+
+    Example:
+      cascade monitor --floor 0.85
+      cascade monitor pairs.jsonl.gz --sample-rate 1 --baseline f1e0ff
+    """
+    from cascade_cli.monitor import Watch, run_monitor
+    from cascade_cli.scoring import PairSource
+    from cascade_cli.simulate import read_wanted
+
+    session: Session = ctx.obj
+    settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
+    policy = read_wanted(settings, [sample_rate] if sample_rate else [], []).base
+    pairs = PairSource(source, since, strict, processes, student_model)
+    asked = Watch(pairs, policy, floor, baseline, alpha, preset, settings[SCORE_MIN_N], allow_empty)
+    return run_monitor(asked, settings, session.console)

@@ -1,0 +1,105 @@
+"""Which labels may speak, and in what order.
+
+Only sampled standing events do: what gates escalate agrees less, and pooling it in would be the gates' figure. Of each
+cluster only the first speaks, for a thread of ten events that share one mistake is one piece of evidence. They speak in
+the order of the decisions, never in that in which labels arrive: a teacher that is slower on hard events would make
+any order of arrival look like a fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from cascade_cli.policy import RANDOM_SAMPLE
+from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label that speaks: whether the student agreed, and with which event."""
+
+    event_id: str
+    agrees: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HashLabels:
+    """What is known of one prompt hash.
+
+    Attributes:
+        prompt_hash: None where traces have none.
+        events: with that hash, escalated ones included.
+        standing: of those, the ones on which no gate but the sample fired.
+        sampled: of the standing.
+        missing: sampled standing events whose label is missing for good.
+        repeated: labels of clusters that had spoken already.
+        labels: those that speak, in the order of the decisions.
+        first_at: the first event's moment; None where none is dated.
+        last_at: the last one's.
+    """
+
+    prompt_hash: str | None
+    events: int
+    standing: int
+    sampled: int
+    missing: int
+    repeated: int
+    labels: tuple[Label, ...]
+    first_at: datetime | None
+    last_at: datetime | None
+
+    @property
+    def agree(self) -> int:
+        """How many of the labels that speak agree."""
+        return sum(label.agrees for label in self.labels)
+
+    @property
+    def days(self) -> float | None:
+        """From its first to its last event; None where they are not dated or all at once."""
+        if self.first_at is None or self.last_at is None or self.first_at == self.last_at:
+            return None
+        return (self.last_at - self.first_at).total_seconds() / 86_400
+
+
+def labels_by_hash(events: Events, masks: Ints) -> list[HashLabels]:
+    """The labels of each prompt hash, the hashes in the order in which they first appear.
+
+    Args:
+        events: of any number; undated ones come first.
+        masks: what fired for each, shape (n,).
+    """
+    order = events.created_at.arg_sort(nulls_last=False).to_numpy()
+    hashes = events.prompt_hashes.gather(order).to_list()
+    places: dict[str | None, list[int]] = {}
+    for place, prompt_hash in zip(order.tolist(), hashes, strict=True):
+        places.setdefault(prompt_hash, []).append(place)
+    return [_labels_of(prompt_hash, events, masks, chosen) for prompt_hash, chosen in places.items()]
+
+
+def _labels_of(prompt_hash: str | None, events: Events, masks: Ints, places: Sequence[int]) -> HashLabels:
+    chosen = np.array(places)
+    standing = chosen[(masks[chosen] & ~BIT[RANDOM_SAMPLE]) == 0]
+    sampled = standing[masks[standing] == BIT[RANDOM_SAMPLE]]
+    spoken: set[object] = set()
+    labels: list[Label] = []
+    missing = repeated = 0
+    for place in sampled.tolist():
+        cluster = events.clusters[place]
+        if events.labels[place] == NO_LABEL:
+            missing += 1
+        elif cluster in spoken:
+            repeated += 1
+        else:
+            spoken.add(cluster)
+            labels.append(Label(events.ids[place], bool(events.labels[place] == AGREES), events.created_at[place]))
+    dated: pl.Series = events.created_at.gather(chosen).drop_nulls()
+    first, last = (dated[0], dated[-1]) if len(dated) else (None, None)
+    return HashLabels(
+        prompt_hash, len(places), len(standing), len(sampled), missing, repeated, tuple(labels), first, last
+    )  # fmt: skip

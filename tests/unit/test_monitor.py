@@ -1,0 +1,113 @@
+"""Which labels speak, and when the monitor alarms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cascade_cli.config import load_settings
+from cascade_cli.console import Console
+from cascade_cli.errors import GateFailed, NothingEvaluated, UsageError
+from cascade_cli.monitor import Watch, run_monitor
+from cascade_cli.policy import Policy
+from cascade_cli.scoring import PairSource
+from cascade_cli.stats.eprocess import FloorAlarm, level_of
+
+EVERY_LABEL = Policy(sample_rate=1)
+GOOD, BAD = {"entities": ["Ann"]}, {"entities": ["Bob"]}
+
+
+def rows(prompt_hash: str, agrees: list[bool], day: int = 1, **more: object) -> list[dict[str, object]]:
+    return [
+        {
+            "event_id": f"{prompt_hash}-{number}",
+            "system_prompt_hash": prompt_hash,
+            "created_at": f"2026-06-{day + number // 1440:02}T{number // 60 % 24:02}:{number % 60:02}:00Z",
+            "raw_response": GOOD,
+            "student_response": GOOD if agree else BAD,
+            **more,
+        }
+        for number, agree in enumerate(agrees)
+    ]
+
+
+def monitor(tmp_path: Path, found: list[dict[str, object]], **more: object) -> tuple[dict, object]:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    policy = more.pop("policy", EVERY_LABEL)
+    result = run_monitor(Watch(PairSource(str(path)), policy, **more), load_settings(), Console())
+    return result.data, result.failure
+
+
+def test_a_hash_below_the_floor_alarms_at_the_label_that_proves_it(tmp_path: Path) -> None:
+    data, failure = monitor(tmp_path, rows("new", [True, False] * 60), floor=0.9)
+    (found,) = data["hashes"]
+    alarm = FloorAlarm(0.9, level_of(1))
+    for agrees in [True, False] * 60:
+        alarm = alarm.after(agrees=agrees)
+    assert found["floor_alarm"]["alarmed_at_label"] == alarm.alarmed_at
+    assert found["floor_alarm"]["event_id"] == f"new-{alarm.alarmed_at - 1}"
+    assert found["floor_alarm"]["e_bh"]
+    assert isinstance(failure, GateFailed)
+
+
+def test_a_good_hash_is_quiet(tmp_path: Path) -> None:
+    data, failure = monitor(tmp_path, rows("good", [True] * 19 + [False] + [True] * 100), floor=0.9)
+    assert failure is None
+    assert data["hashes"][0]["agreement"]["n"] == 120
+
+
+def test_without_a_floor_the_first_hash_with_enough_labels_gives_it_and_is_not_judged_by_it(tmp_path: Path) -> None:
+    found = rows("few", [True] * 5) + rows("old", [True] * 200, day=2) + rows("new", [False] * 60, day=3)
+    data, failure = monitor(tmp_path, found)
+    assert data["floor"]["source"] == "old"
+    few, old, new = data["hashes"]
+    assert old["floor_alarm"] is None
+    assert old["change_alarm"]["alarmed_at_label"] is None
+    assert new["floor_alarm"]["alarmed_at_label"] is not None
+    assert few["insufficient"]
+    assert "new" in str(failure)
+
+
+def test_labels_speak_in_the_order_of_the_decisions_whatever_the_order_of_the_file(tmp_path: Path) -> None:
+    found = rows("h", [True, False, False, True, False] * 30)
+    one, _ = monitor(tmp_path, found, floor=0.8)
+    other, _ = monitor(tmp_path, found[::-1], floor=0.8)
+    assert one == other
+
+
+def test_of_a_thread_only_the_first_label_speaks(tmp_path: Path) -> None:
+    thread = {"id": "x", "attributes": {"thread_id": "t"}, "content": "Ann, Bob"}
+    data, _ = monitor(tmp_path, rows("h", [False] * 50, event=thread), floor=0.9)
+    (found,) = data["hashes"]
+    assert (found["labels"], found["repeated"]) == (1, 49)
+
+
+def test_what_gates_escalate_and_what_is_not_sampled_is_silent(tmp_path: Path) -> None:
+    found = rows("h", [True] * 40) + [{**row, "student_response": {}} for row in rows("g", [True] * 40)]
+    data, _ = monitor(tmp_path, found, floor=0.9)
+    assert [each["labels"] for each in data["hashes"]] == [40, 0]
+    silent, failure = monitor(tmp_path, found, floor=0.9, policy=Policy(sample_rate=0))
+    assert [each["labels"] for each in silent["hashes"]] == [0, 0]
+    assert isinstance(failure, NothingEvaluated)
+    assert silent["hashes"][0]["agreement"] == {"rate": None, "low": None, "high": None, "n": 0}
+
+
+def test_a_label_that_is_missing_for_good_is_counted(tmp_path: Path) -> None:
+    found = rows("h", [True] * 3)
+    found[1]["raw_response"] = "{"
+    data, _ = monitor(tmp_path, found, floor=0.9)
+    assert (data["hashes"][0]["labels"], data["hashes"][0]["missing"]) == (2, 1)
+
+
+def test_an_unknown_baseline_is_a_mistake_of_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No event has the prompt hash 'x'"):
+        monitor(tmp_path, rows("h", [True]), baseline="x")
+
+
+def test_where_nobody_agrees_there_is_no_floor_and_no_alarm_but_a_warning(tmp_path: Path) -> None:
+    data, failure = monitor(tmp_path, rows("h", [False] * 50))
+    assert data["floor"] is None
+    assert failure is None
