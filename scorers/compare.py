@@ -13,7 +13,7 @@ from scorers.items import Entity, Fact, Relationship
 from scorers.strings.emails import without_emails
 from scorers.strings.guards import NEGATIONS, NO_MARKS, marks_may_differ, read_marks, split_seams, unmarked, veto
 from scorers.strings.names import EQUAL, Match, NameForm, compare_names, prepare_name
-from scorers.strings.text import cached_if_short, fold, skeleton, words_of
+from scorers.strings.text import CACHE_ENTRIES, cached_if_short, fold, skeleton, words_of
 
 MAX_COMPARED_CHARS = 1_000
 """Longer texts are compared by their beginning, since the comparison is quadratic."""
@@ -144,7 +144,7 @@ class _End(NamedTuple):
     glued: bool
 
 
-@cached_if_short
+@cached_if_short(16_384)
 def _read_end(folded: str) -> _End:
     if folded.count(" ") >= _NAME_WORDS:
         return _End(None, glued=False)
@@ -152,7 +152,7 @@ def _read_end(folded: str) -> _End:
     return _End(prepare_name(spaced), glued=spaced != folded)
 
 
-@cached_if_short
+@cached_if_short(CACHE_ENTRIES)
 def surface_similarity(ours: str, theirs: str) -> Match:
     """Two folded ends as they stand: guarded names where both are short, phrases otherwise."""
     (one, one_glued), (other, other_glued) = _read_end(ours), _read_end(theirs)
@@ -168,7 +168,7 @@ def surface_similarity(ours: str, theirs: str) -> Match:
     return match
 
 
-@cached_if_short
+@cached_if_short(CACHE_ENTRIES)
 def phrase_similarity(ours: str, theirs: str) -> Match:
     """Two phrases or statements in their own word order: the better of the character and the word ratio, guarded.
 
@@ -192,12 +192,12 @@ _BY_MARKS = frozenset({"number", "date", "negation"})
 _AUXILIARIES = frozenset(words_of("do does did will would shall should is are was were be been has have had to"))
 
 
-@cached_if_short
+@cached_if_short(4_096)
 def _beginning(text: str) -> str:
     return skeleton(text[: 2 * MAX_COMPARED_CHARS])[:MAX_COMPARED_CHARS]
 
 
-@cached_if_short
+@cached_if_short(4_096)
 def _content(text: str) -> str:
     """The words that are left without negations and auxiliaries; an auxiliary that stands alone is what is said."""
     words = [word for word in _beginning(text).replace("cannot", "can not").split() if word not in NEGATIONS]

@@ -207,7 +207,7 @@ def _tells(word: str) -> bool:
     return any(not part.isalpha() or unaccented(part) in _TRIGGERS for part in parts)
 
 
-@cached_if_short
+@cached_if_short(4_096)
 def unmarked(text: str) -> str:
     """The words of a text, in the second normal form, without those that the guards read."""
     _, rest = take_times(unaccented(split_seams(fold(text[:MAX_CHARS]))))

@@ -56,16 +56,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def cached_if_short(function: Callable[P, T]) -> Callable[P, T]:
+def cached_if_short(entries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Cache a pure function of strings for calls whose strings are short together, as nearly all are."""
-    cached = lru_cache(maxsize=CACHE_ENTRIES)(function)
 
-    @wraps(function)
-    def call(*texts: P.args, **named: P.kwargs) -> T:
-        chars = sum(map(len, cast("tuple[str, ...]", texts)))
-        return cached(*texts) if chars <= CACHED_CHARS and not named else function(*texts, **named)
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        cached = lru_cache(maxsize=entries)(function)
 
-    return call
+        @wraps(function)
+        def call(*texts: P.args, **named: P.kwargs) -> T:
+            chars = sum(map(len, cast("tuple[str, ...]", texts)))
+            return cached(*texts) if chars <= CACHED_CHARS and not named else function(*texts, **named)
+
+        return call
+
+    return decorate
 
 
 def words_of(listing: str) -> tuple[str, ...]:
