@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cascade_cli.config import Settings
@@ -13,7 +14,8 @@ from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.postgres import ColumnMapping, PostgresSource, apply_migrations, embedded_postgres, load_rows
 from cascade_cli.pulling import PullReport, pull_postgres
 from cascade_cli.records import BadRow, Row
-from cascade_cli.scoring import Inquiry, run_score
+from cascade_cli.scoring import Inquiry, PairSource, run_score
+from cascade_cli.simulate import Simulation, read_wanted, run_simulate
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import Workspace
 
@@ -52,7 +54,10 @@ def run_demo(settings: Settings, console: Console, workspace: Path) -> Result:
             console.note(f"   (as root the server needs a system user, {server.remaining_user}, which stays)")
     console.note("   stopped the PostgreSQL and removed its folder")
     console.note("4. scoring the student against the teacher, by prompt hash, and explaining one disagreement")
-    return _scored(settings, console, workspace)
+    scored = _scored(settings, console)
+    console.note("5. replaying the policy: what would go to the teacher, and what would stay wrong")
+    simulated = run_simulate(Simulation(PairSource(), read_wanted(settings, [], [])), settings, console)
+    return _told(scored, simulated, workspace)
 
 
 def _clear(workspace: Path) -> None:
@@ -76,12 +81,30 @@ def _pull(dsn: str, workspace: Path) -> PullReport:
         return pull_postgres(source, workspace)
 
 
-def _scored(settings: Settings, console: Console, workspace: Path) -> Result:
-    scored = run_score(Inquiry(by=("system_prompt_hash",), worst=5), settings, console)
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What scoring showed: the figures, one event item by item, and which that is."""
+
+    figures: Result
+    explained: Result
+    event_id: str
+
+
+def _scored(settings: Settings, console: Console) -> _Scored:
+    figures = run_score(Inquiry(by=("system_prompt_hash",), worst=5), settings, console)
     chosen = _telling(run_score(Inquiry(worst=_MANY), settings, console))
-    explained = run_score(Inquiry(explain=(chosen,)), settings, console)
-    data = {"workspace": str(workspace), "score": scored.data, "explained": explained.data}
-    return Result(data, (*scored.blocks, *explained.blocks, _next_commands(workspace, chosen)), run_id=scored.run_id)
+    return _Scored(figures, run_score(Inquiry(explain=(chosen,)), settings, console), chosen)
+
+
+def _told(scored: _Scored, simulated: Result, workspace: Path) -> Result:
+    data = {
+        "workspace": str(workspace),
+        "score": scored.figures.data,
+        "explained": scored.explained.data,
+        "simulation": simulated.data,
+    }
+    steps = (*scored.figures.blocks, *scored.explained.blocks, *simulated.blocks)
+    return Result(data, (*steps, _next_commands(workspace, scored.event_id)), run_id=scored.figures.run_id)
 
 
 def _telling(scored: Result) -> str:
@@ -95,6 +118,8 @@ def _next_commands(workspace: Path, event_id: str) -> str:
     commands = {
         f"cascade score --workspace {workspace} --by arena --worst 10": "other groups, the worst events",
         f"cascade score --workspace {workspace} --explain {event_id}": "the diff above again",
+        f"cascade simulate --workspace {workspace} --sample-rate 0:0.2:0.05": "the policy at other sample rates",
+        f"cascade monitor --workspace {workspace} --sample-rate 1": "the alarm after the third prompt",
         "cascade score YOUR_PAIRS.jsonl --by-prompt-hash": "your own recorded pairs",
         "cascade init && cascade doctor && cascade pull --since 7d": "your own PostgreSQL",
     }

@@ -113,6 +113,7 @@ def shown_in_readme():
     return {
         "table": next(b for b in blocks if b.startswith("Agreement")),
         "diff": next(b for b in blocks if "event evt" in b),
+        "simulation": next(b for b in blocks if b.startswith("Why")),
     }
 
 
@@ -122,6 +123,7 @@ def test_the_readme_shows_what_the_commands_print(cascade):
     assert readme["table"].strip() in cascade("score", PAIRS, "--by-prompt-hash").stdout
     event_id = readme["diff"].split()[1]
     assert readme["diff"].strip() in cascade("score", PAIRS, "--explain", event_id).stdout
+    assert readme["simulation"].strip() in cascade("simulate", PAIRS, "--sample-rate", "0.05").stdout
 
 
 def test_the_demo_goes_from_a_database_to_an_explanation_and_leaves_nothing_running(cascade, tmp_path):
@@ -131,6 +133,7 @@ def test_the_demo_goes_from_a_database_to_an_explanation_and_leaves_nothing_runn
     assert done.returncode == 0, done.stderr
     assert data["score"]["pairs"] == 2400
     assert data["explained"]["explanations"]
+    assert 0.1 < data["simulation"]["escalation"]["rate"] < 0.2
     assert list(tmp_path.glob("cascade-*")) == []
     assert str(tmp_path) not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
     assert cascade("score", "--workspace", ".cascade-demo", "-q").returncode == 0
