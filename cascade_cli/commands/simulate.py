@@ -39,6 +39,10 @@ def simulate(
     target_residual: Annotated[
         float | None, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
     ] = None,
+    rollout: Annotated[bool, typer.Option("--rollout", help="Plan careful stages towards the target.")] = False,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, metavar="N", help="Joint intervals from N resamples.")
+    ] = 0,
     fleet: Annotated[
         bool, typer.Option("--fleet", help="Replay arrivals through a teacher that scales to zero.")
     ] = False,
@@ -89,7 +93,16 @@ def simulate(
     wanted = read_wanted(settings, sample_rate or (), without_gate or ())
     pairs = PairSource(source, since, strict, processes, student_model)
     simulation = Simulation(
-        pairs, wanted, preset, target_residual=target_residual, fleet=fleet, decisions=decisions,
-        min_n=settings[SCORE_MIN_N], allow_empty=allow_empty, max_error_rate=max_error_rate,
-    )  # fmt: skip
+        pairs,
+        wanted,
+        preset,
+        target_residual=target_residual,
+        rollout=rollout,
+        bootstrap=bootstrap,
+        fleet=fleet,
+        decisions=decisions,
+        min_n=settings[SCORE_MIN_N],
+        allow_empty=allow_empty,
+        max_error_rate=max_error_rate,
+    )
     return run_simulate(simulation, settings, session.console)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.monitor.labels import HashLabels, labels_by_hash
 from cascade_cli.monitor.tables import monitor_blocks
-from cascade_cli.monitor.watching import choose_floor, plan, watch
+from cascade_cli.monitor.watching import Figures, choose_floor, plan, watch
 from cascade_cli.policy import Policy
 from cascade_cli.scoring import PairSource, Request, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate import OBSERVER, events_of, fired_masks, policy_figures
 from cascade_cli.stats.eprocess import ALPHA
-
-Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cascade_cli.console import Column, Table
-from cascade_cli.scoring.tables import count, percent
+from cascade_cli.scoring.tables import count, interval_percent, percent
 
 Figures = Mapping[str, Any]
-
-
-def _interval(figures: object) -> str:
-    if not isinstance(figures, Mapping) or figures["low"] is None:
-        return "—"
-    return f"{figures['low'] * 100:.1f}–{figures['high'] * 100:.1f}"
 
 
 def _alarm(figures: object) -> str:
@@ -33,8 +27,8 @@ _HASHES = (
     Column("events", "events", count, "right"),
     Column("labels", "labels", count, "right"),
     Column("agreement.rate", "agree", percent, "right"),
-    Column("agreement", "95 %", _interval, "right"),
-    Column("confidence_sequence", "always", _interval, "right"),
+    Column("agreement", "95 %", interval_percent, "right"),
+    Column("confidence_sequence", "always", interval_percent, "right"),
     Column("floor_alarm.e_value", "E", _number, "right"),
     Column("floor_alarm", "below floor", _alarm),
     Column("change_alarm", "fell", _alarm),

@@ -27,7 +27,8 @@ def count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "—"
 
 
-def _interval_percent(agreement: object) -> str:
+def interval_percent(agreement: object) -> str:
+    """The two ends of an interval as per cent with one decimal."""
     if not isinstance(agreement, Mapping) or agreement["low"] is None:
         return "—"
     return f"{agreement['low'] * 100:.1f}–{agreement['high'] * 100:.1f}"
@@ -62,7 +63,7 @@ _AGREEMENT = (
     Column("pairs", "pairs", count, "right"),
     Column("scored", "scored", count, "right"),
     Column("agreement.rate", "agree", percent, "right"),
-    Column("agreement", "95 %", _interval_percent, "right"),
+    Column("agreement", "95 %", interval_percent, "right"),
     Column("invalid_json", "bad JSON", count, "right"),
     Column("missing_output", "no answer", count, "right"),
     Column("email_hallucination_rate", "made-up e-mail", percent, "right"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,9 @@ from cascade_cli.config import (
 )
 from cascade_cli.errors import UsageError
 from cascade_cli.simulate.events import Events
+from cascade_cli.simulate.figures import Figures
 from cascade_cli.simulate.fleet import Fleet, FleetUse, simulate_fleet
 
-Figures = dict[str, Any]
 _HOUR_S = 3600.0
 
 

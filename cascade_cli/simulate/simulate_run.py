@@ -14,12 +14,15 @@ from cascade_cli.console import Console, Result, write_file
 from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
+from cascade_cli.simulate.bootstrap import bootstrap_figures
 from cascade_cli.simulate.cells import BIT, Bools, Ints, fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.curves import curves_of
 from cascade_cli.simulate.events import AGREES, DISAGREES, NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import DesignEffects, Figures, figures_of
 from cascade_cli.simulate.fleet_cost import fleet_figures
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
+from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.tables import simulation_blocks
 from cascade_cli.simulate.targets import cheapest_within
 from cascade_cli.stats import design_effect
@@ -34,6 +37,8 @@ class Simulation:
         wanted: the policies.
         preset: name of the metric's preset.
         target_residual: the residual disagreement in [0, 1] to stay within; None sets no target.
+        rollout: whether to plan stages towards the target.
+        bootstrap: replicates of the joint bootstrap; 0 draws none.
         fleet: whether to replay the escalated events through the teacher's fleet.
         decisions: where to write one decision a line; None writes none.
         min_n: fewer events are nothing to judge.
@@ -45,6 +50,8 @@ class Simulation:
     wanted: Wanted
     preset: str = "default"
     target_residual: float | None = None
+    rollout: bool = False
+    bootstrap: int = 0
     fleet: bool = False
     decisions: Path | None = None
     min_n: int = 1
@@ -59,6 +66,8 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
         CascadeError: nothing could be read, or a flag makes no sense.
     """
     _keep_input(simulation)
+    if simulation.rollout and simulation.target_residual is None:
+        raise UsageError("--rollout plans towards a target.", hint="Give one with --target-residual 0.02.")
     config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
@@ -67,10 +76,9 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     policy = simulation.wanted.policies[0]
     data = {"scorer": config.fingerprint, **simulate(events, simulation.wanted.policies, read_prices(settings))}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
+    data |= _on_request(simulation, events, data["sweep"], settings)
     if simulation.fleet:
         data["cost"]["fleet"] = fleet_figures(events, fired_masks(events, policy) > 0, settings)
-    if simulation.target_residual is not None:
-        data["target"] = cheapest_within(simulation.target_residual, data["sweep"])
     if simulation.decisions is not None:
         write_file(simulation.decisions, decision_lines(events, policy))
     failure = _breakdown(simulation, scored, len(events))
@@ -80,14 +88,28 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:
     """The figures of the first policy, and of all of them as a sweep."""
     chosen, *_ = tallies = tally_policies(events, policies)
-    effects = _design_effects(events, fired_masks(events, policies[0]))
+    masks = fired_masks(events, policies[0])
+    effects = _design_effects(events, masks)
     return {
         "events": len(events),
         "labelled": int((events.labels != NO_LABEL).sum()),
         "prompt_hashes": events.prompt_hashes.n_unique(),
         **figures_of(policies[0], chosen, prices, effects),
+        "curves": curves_of(events, masks),
         "sweep": [figures_of(policy, tally, prices) for policy, tally in zip(policies, tallies, strict=True)],
     }
+
+
+def _on_request(simulation: Simulation, events: Events, sweep: Sequence[Figures], settings: Settings) -> Figures:
+    """What takes longer, or needs a target."""
+    policy, found = simulation.wanted.policies[0], Figures()
+    if simulation.target_residual is not None:
+        found["target"] = cheapest_within(simulation.target_residual, sweep)
+        if simulation.rollout:
+            found["rollout"] = plan_rollout(events, policy, read_prices(settings), simulation.target_residual)
+    if simulation.bootstrap and len(events):
+        found["bootstrap"] = bootstrap_figures(events, fired_masks(events, policy), simulation.bootstrap)
+    return found
 
 
 def decision_lines(events: Events, policy: Policy) -> Iterator[str]:

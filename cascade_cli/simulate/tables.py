@@ -7,21 +7,15 @@ from typing import Any
 
 from cascade_cli.console import Column, Table
 from cascade_cli.policy import REASONS
-from cascade_cli.scoring.tables import count, percent
+from cascade_cli.scoring.tables import count, interval_percent, percent
 
 Figures = Mapping[str, Any]
-
-
-def _interval(figures: object) -> str:
-    if not isinstance(figures, Mapping) or figures["low"] is None:
-        return "—"
-    return f"{figures['low'] * 100:.1f}–{figures['high'] * 100:.1f}"
 
 
 def _with_interval(figures: object) -> str:
     if not isinstance(figures, Mapping):
         return "—"
-    return f"{percent(figures['rate'])} ({_interval(figures)})"
+    return f"{percent(figures['rate'])} ({interval_percent(figures)})"
 
 
 def _number(value: object) -> str:
@@ -41,7 +35,7 @@ _REASON_COLUMNS = (
 _RATES = (
     Column("what", ""),
     Column("figures.rate", "rate", percent, "right"),
-    Column("figures", "95 %", _interval, "right"),
+    Column("figures", "95 %", interval_percent, "right"),
     Column("figures.n", "n", count, "right"),
 )
 _SWEEP = (
@@ -76,6 +70,12 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
         blocks += _fleet_blocks(data["cost"]["fleet"])
     if len(data["sweep"]) > 1:
         blocks.append(Table(_SWEEP, data["sweep"], "By sample rate (95 % intervals)"))
+    if "bootstrap" in data:
+        blocks.append(
+            Table(_BOOTSTRAP, _bootstrap_lines(data), f"By {count(data['bootstrap']['replicates'])} resamples")
+        )
+    if "rollout" in data:
+        blocks.append(Table(_ROLLOUT, data["rollout"], "Stages, and what each must show before the next"))
     if "target" in data:
         blocks.append(_target_line(data["target"]))
     return tuple(blocks)
@@ -96,6 +96,31 @@ def _cost_line(cost: Figures) -> str:
     if cost["usd"] is not None:
         line += f"; {_money(cost['usd'])} against {_money(cost['usd_teacher_for_all'])} for the teacher on everything"
     return line
+
+
+_BOOTSTRAP = (
+    Column("what", ""),
+    Column("rate", "rate", percent, "right"),
+    Column("drawn", "95 %", interval_percent, "right"),
+)
+_ROLLOUT = (
+    Column("sample_rate", "sample", lambda rate: f"{rate:.1%}" if isinstance(rate, float) else "—", "right"),
+    Column("high_value_categories", "categories", lambda names: count(len(names)) if isinstance(names, list) else "—"),
+    Column("escalation", "escalate", percent, "right"),
+    Column("residual", "stay wrong", percent, "right"),
+    Column("labels_needed", "labels", count, "right"),
+    Column("events_needed", "events", _number, "right"),
+    Column("days_needed", "days", _number, "right"),
+)
+
+
+def _bootstrap_lines(data: Figures) -> list[Figures]:
+    drawn = data["bootstrap"]
+    return [
+        {"what": told, "rate": data[name]["rate"], "drawn": drawn[name]}
+        for name, told in _RATE_NAMES.items()
+        if name in drawn
+    ]
 
 
 _FLEET = (

@@ -9,9 +9,8 @@ to be safe ends it: fixed-sequence testing, which keeps the chance of any false 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-Figures = dict[str, Any]
+from cascade_cli.simulate.figures import Figures
 
 
 def cheapest_within(target: float, sweep: Sequence[Figures]) -> Figures:

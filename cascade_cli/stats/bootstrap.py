@@ -129,6 +129,30 @@ def paired_rate_difference(
     return _difference(rows, _rate_difference, replicates=replicates, seed=seed, confidence=confidence)
 
 
+def resampled_sums(
+    columns: Sequence[Counts],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    replicates: int = _REPLICATES,
+    seed: int = _SEED,
+) -> Floats:
+    """The sums of several columns in each replicate, drawn together: for figures that are made of the same events.
+
+    Args:
+        columns: one number an event each, in the same order.
+        clusters: the cluster of each event; None where events are independent.
+        replicates: how many samples are drawn.
+        seed: the same seed gives the same sums.
+
+    Returns:
+        Shape (replicates, columns).
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    return np.concatenate(list(_resampled_sums(_rows_of(columns, clusters), replicates, seed)))
+
+
 # Sums, one row a replicate -> the measurement of each replicate; NaN where it is undefined.
 _Measurement = Callable[[Floats], Floats]
 

@@ -22,7 +22,8 @@ import polars as pl
 from benchmarks.machine import describe_machine
 
 from cascade_cli.policy import GATES, Policy, decide
-from cascade_cli.simulate.cells import tally_policies
+from cascade_cli.simulate.bootstrap import bootstrap_figures
+from cascade_cli.simulate.cells import fired_masks, tally_policies
 from cascade_cli.simulate.events import COSTS, Events, events_from
 from cascade_cli.simulate.figures import figures_of
 from cascade_cli.simulate.prices import Prices
@@ -30,6 +31,7 @@ from cascade_cli.simulate.simulate_run import simulate
 
 CATEGORIES = ("decision", "commitment", "risk", "status", "request")
 SIZES = (10_000, 100_000, 1_000_000)
+REPLICATES = 2_000
 AIM_S, AIM_MB = 10, 2_000
 
 
@@ -118,6 +120,19 @@ def chosen_policy_s(events: int) -> float:
     return time.process_time() - began_s
 
 
+def bootstrap_s(events: int, replicates: int) -> tuple[float, float]:
+    """CPU seconds of the joint bootstrap at one policy, for independent events and for clusters of three."""
+    found = make_events(events)
+    clustered = replace(found, clusters=pl.Series([f"t{number // 3}" for number in range(events)]))
+    seconds = []
+    for each in (found, clustered):
+        masks = fired_masks(each, Policy())
+        began_s = time.process_time()
+        bootstrap_figures(each, masks, replicates)
+        seconds.append(time.process_time() - began_s)
+    return seconds[0], seconds[1]
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -143,6 +158,8 @@ def main() -> None:
         f"a plain loop over decide: {each_s * 1e6:.1f} µs a decision, so {loop_s:,.0f} s ({loop_s / seconds[-1]:,.0f}×)"
     )
     print(f"one policy with clusters and design effects: {chosen_policy_s(options.events):.2f} s of CPU")
+    alone_s, clustered_s = bootstrap_s(options.events, REPLICATES)
+    print(f"its joint bootstrap, {REPLICATES:,} resamples: {alone_s:.2f} s, with clusters of three {clustered_s:.2f} s")
 
 
 if __name__ == "__main__":

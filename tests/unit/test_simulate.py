@@ -22,13 +22,16 @@ from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import GATES, REASONS, Policy, decide
 from cascade_cli.scoring import PairSource
 from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+from cascade_cli.simulate.bootstrap import bootstrap_figures
 from cascade_cli.simulate.cells import fired_masks, reasons_of, tally_policies
 from cascade_cli.simulate.events import AGREES, COSTS, DISAGREES, NO_LABEL, Events, events_from
 from cascade_cli.simulate.figures import figures_of
 from cascade_cli.simulate.policies import check_names, read_gates, read_rates
 from cascade_cli.simulate.prices import Prices
+from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.simulate_run import simulate
 from cascade_cli.simulate.targets import cheapest_within
+from cascade_cli.stats import wilson
 
 Line = tuple[str | None, str, tuple[str, ...], int]
 """Arena, what is wrong with the answer, categories, label."""
@@ -327,3 +330,71 @@ def test_the_fleet_serves_what_escalates_and_needs_moments_and_times(
         path = _write(tmp_path / "less.jsonl", [{**row, lacking: None} for row in rows])
         with pytest.raises(UsageError, match=f"3 events 3 have no {what}"):
             run(path, "0", fleet=True)
+
+
+def test_curves_lie_between_chance_and_the_oracle_and_name_the_share_for_a_target() -> None:
+    found = (
+        [("a", "none", (), DISAGREES)] * 10
+        + [("a", "fine", (), DISAGREES)] * 10
+        + [("a", "none", (), AGREES)] * 10
+        + [("a", "fine", (), AGREES)] * 70
+        + [("a", "fine", (), NO_LABEL)] * 5
+    )
+    curves = simulate(events_of_lines(found), [Policy(sample_rate=1)], Prices())["curves"]
+    assert curves["labelled"] == 100
+    assert curves["gates"] == [[0.0, 0.8], [0.2, 0.9], [1.0, 1.0]]
+    assert curves["oracle"][1] == [0.2, 1.0]
+    shares = curves["targets"][0]
+    assert [shares[name] for name in ("agreement", "gates", "random", "oracle")] == pytest.approx([0.9, 0.2, 0.5, 0.1])
+    assert 0 < curves["normalised_gain"] < 1
+    assert curves["augrc"]["oracle"] < curves["augrc"]["gates"] < curves["augrc"]["random"] == pytest.approx(0.1)
+
+
+def test_a_joint_bootstrap_says_about_what_the_formulas_say() -> None:
+    rng = np.random.default_rng(3)
+    found = [("a", "fine", (), AGREES if rng.random() < 0.9 else DISAGREES) for _ in range(900)]
+    found += [("a", "none", (), DISAGREES)] * 100
+    events, policy = events_of_lines(found), Policy(sample_rate="0.1")
+    figures, drawn = simulate(events, [policy], Prices()), bootstrap_figures(events, fired_masks(events, policy), 2000)
+    for name in ("escalation", "standing_agreement", "residual_disagreement", "overall_agreement"):
+        assert drawn[name]["low"] == pytest.approx(figures[name]["low"], abs=0.006)
+        assert drawn[name]["high"] == pytest.approx(figures[name]["high"], abs=0.006)
+    together = replace(events, clusters=pl.Series([f"t{number // 10}" for number in range(1000)]))
+    wide = bootstrap_figures(together, fired_masks(events, policy), 2000)["escalation"]
+    assert wide["high"] - wide["low"] > 1.5 * (drawn["escalation"]["high"] - drawn["escalation"]["low"])
+    unlabelled = events_of_lines([("a", "fine", (), NO_LABEL)] * 3)
+    none = bootstrap_figures(unlabelled, fired_masks(unlabelled, NEVER_SAMPLED), 5)
+    assert none["standing_agreement"] == {"low": None, "high": None}
+
+
+NEVER_SAMPLED = Policy(sample_rate=0)
+
+
+def test_a_rollout_falls_to_the_policy_and_asks_for_the_labels_that_bound_the_next_stage() -> None:
+    found = (
+        [("a", "fine", ("z",), AGREES)] * 300 + [("a", "fine", (), AGREES)] * 660 + [("a", "fine", (), DISAGREES)] * 40
+    )
+    events = events_of_lines(found)
+    stages = plan_rollout(events, Policy(sample_rate="0.05"), Prices(), target=0.08)
+    assert [stage["sample_rate"] for stage in stages] == [0.5, 0.25, 0.25, 0.1, 0.05]
+    assert stages[0]["escalation"] > stages[-1]["escalation"]
+    assert "z" in stages[0]["high_value_categories"]
+    assert stages[-1]["labels_needed"] is None
+    labels, left = stages[3]["labels_needed"], figures_left(events)
+    assert wilson(0.04 * labels, labels).high <= 0.08 / left < wilson(0.04 * (labels - 1), labels - 1).high
+    assert stages[3]["events_needed"] == pytest.approx(labels / 0.1)
+    assert stages[3]["days_needed"] is None
+    # In the second stage category z still escalates, so three in ten of what will stand are labelled for certain.
+    assert stages[1]["events_needed"] == pytest.approx(stages[1]["labels_needed"] * (0.3 + 0.7 / 0.25))
+    assert plan_rollout(events, Policy(sample_rate="0.05"), Prices(), target=0.01)[3]["labels_needed"] is None
+    assert plan_rollout(events, Policy(sample_rate="0.05"), Prices(), target=1.0)[3]["labels_needed"] == 0
+
+
+def figures_left(events: Events) -> float:
+    figures = simulate(events, [Policy(sample_rate="0.05")], Prices())
+    return figures["left_standing"] / figures["events"]
+
+
+def test_a_rollout_without_a_target_is_a_mistake_of_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="towards a target"):
+        run(_write(tmp_path / "pairs.jsonl", [_row(1)]), "0", rollout=True)

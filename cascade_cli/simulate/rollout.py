@@ -1,0 +1,109 @@
+"""A careful way from nothing to the target: stages of falling sample rates, and what each must show before the next.
+
+The first stages sample half and a quarter of the events and escalate every category that was ever seen; the last ones
+are the policy itself. A stage may be left when its labels bound the disagreement of what will stand in the next one so
+tightly that no more than the target would be left standing and wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.simulate.cells import BIT, fired_masks, tally_policies
+from cascade_cli.simulate.events import Events
+from cascade_cli.simulate.figures import Figures, figures_of
+from cascade_cli.simulate.prices import Prices
+from cascade_cli.stats import wilson
+
+_BROAD_RATES = (Decimal("0.5"), Decimal("0.25"))
+_RATES = (Decimal("0.25"), Decimal("0.1"))
+_MOST_LABELS = 1_000_000
+
+
+def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) -> list[Figures]:
+    """The stages, from the most careful to the policy.
+
+    Args:
+        events: recorded, as those to come are supposed to be.
+        policy: where it ends.
+        prices: of tokens.
+        target: the residual disagreement in [0, 1] that is borne.
+
+    Returns:
+        For each stage its rate, categories, expected escalation and residual, and before the next one may begin
+        ``labels_needed`` (0 where the next cannot miss the target), the ``events_needed`` for them and, where events
+        are dated, ``days_needed``. All three are None in the last stage, and in an earlier one where no number of
+        labels would do at the agreement seen here.
+    """
+    every = frozenset(events.categories.explode().drop_nulls().unique()) | policy.high_value_categories
+    broad = [replace(policy, sample_rate=rate, high_value_categories=every) for rate in _BROAD_RATES]
+    narrow = [replace(policy, sample_rate=rate) for rate in _RATES]
+    stages = [*(stage for stage in (*broad, *narrow) if stage.sample_rate > policy.sample_rate), policy]
+    figures = [
+        figures_of(stage, tally, prices) for stage, tally in zip(stages, tally_policies(events, stages), strict=True)
+    ]
+    planned = [_stage(each) for each in figures]
+    for place, ahead in enumerate(figures[1:]):
+        labels = _labels_needed(ahead, target)
+        needed = None if labels is None else labels * _events_a_label(events, stages[place], stages[place + 1])
+        volume = _events_per_day(events)
+        days = needed / volume if needed is not None and volume else None
+        planned[place] |= {"labels_needed": labels, "events_needed": needed, "days_needed": days}
+    return planned
+
+
+def _stage(figures: Figures) -> Figures:
+    return {
+        "sample_rate": figures["sample_rate"],
+        "high_value_categories": figures["policy"]["high_value_categories"],
+        "escalation": figures["escalation"]["rate"],
+        "residual": figures["residual_disagreement"]["rate"],
+        "labels_needed": None,
+        "events_needed": None,
+        "days_needed": None,
+    }
+
+
+def _events_a_label(events: Events, stage: Policy, ahead: Policy) -> float:
+    """How many events pass in a stage for each label's worth of knowledge about what will stand in the next.
+
+    Of that, what gates escalate in this stage is labelled for certain, a share a; the rest at the sample rate r.
+    Weighed accordingly, m of them are worth m / (a + (1 - a) / r) labels.
+    """
+    will_stand = (fired_masks(events, ahead) & ~BIT[RANDOM_SAMPLE]) == 0
+    if not will_stand.any():
+        return 1.0
+    # An event of a VIP arena is labelled only if it is sampled.
+    sure = (fired_masks(events, stage)[will_stand] & ~BIT[RANDOM_SAMPLE] & ~BIT["vip_arena"]) > 0
+    certain = float(sure.mean())
+    return (certain + (1 - certain) / float(stage.sample_rate)) / float(will_stand.mean())
+
+
+def _labels_needed(ahead: Figures, target: float) -> int | None:
+    """The least number of labels whose bound on the disagreement keeps the next stage within the target."""
+    agreement, left = ahead["standing_agreement"]["rate"], ahead["left_standing"] / ahead["escalation"]["n"]
+    if agreement is None:
+        return None
+    borne = target / left if left else 1.0
+    if borne >= 1:
+        return 0
+    low, high = 1, _MOST_LABELS
+    if _upper(1 - agreement, high) > borne:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _upper(1 - agreement, middle) <= borne else (middle + 1, high)
+    return low
+
+
+def _upper(rate: float, n: int) -> float:
+    interval = wilson(rate * n, n)
+    return interval.high if interval else 1.0
+
+
+def _events_per_day(events: Events) -> float | None:
+    dated = events.created_at.drop_nulls()
+    span_s = (dated.max() - dated.min()).total_seconds() if len(dated) else 0.0  # type: ignore[union-attr, operator]
+    return len(events) / span_s * 86_400 if span_s else None
