@@ -31,7 +31,7 @@ def monitor(
         str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
     ] = None,
     student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Of the workspace, this student alone.")
+        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
     cluster_by: Annotated[

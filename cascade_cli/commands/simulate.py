@@ -50,7 +50,7 @@ def simulate(
         str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
     ] = None,
     student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Of the workspace, this student alone.")
+        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
     ] = None,
     decisions: Annotated[
         Path | None, typer.Option("--decisions", metavar="FILE", help="Write each decision as a line of JSON.")

@@ -26,7 +26,7 @@ class PairSource:
         since: only traces created since then; as typed; None for all.
         strict: the first unreadable line is fatal.
         processes: how many to use.
-        student_model: of the workspace, answers of this student alone; None for all.
+        student_model: answers of this student alone; None for all.
     """
 
     location: str | None = None
@@ -38,8 +38,8 @@ class PairSource:
     def rows_of_file(self) -> Iterator[Row | BadRow]:
         """The rows of the file; with ``since`` those that are dated then or later, or not dated."""
         rows = read_rows(self.location or "-", strict=self.strict)
-        since = self.filter().since
-        return (row for row in rows if isinstance(row, BadRow) or not _is_before(row, since))
+        only = self.filter()
+        return (row for row in rows if isinstance(row, BadRow) or _is_wanted(row, only))
 
     def rows_of_workspace(self, settings: Settings, event_id: str | None = None) -> Iterator[Row]:
         """The pairs of the workspace, of one event or of all."""
@@ -51,8 +51,11 @@ class PairSource:
         return PairFilter(since=since, event_id=event_id, student_model=self.student_model)
 
 
-def _is_before(row: Row, since: datetime | None) -> bool:
-    return since is not None and row.trace.created_at is not None and row.trace.created_at < since
+def _is_wanted(row: Row, only: PairFilter) -> bool:
+    made, answer = row.trace.created_at, row.answer
+    if only.since is not None and made is not None and made < only.since:
+        return False
+    return only.student_model is None or (answer is not None and answer.student_model == only.student_model)
 
 
 def score_pairs(

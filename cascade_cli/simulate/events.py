@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cascade_cli.errors import UsageError
 from cascade_cli.extraction import parse_extraction
 from cascade_cli.policy import Case, observe, usable_extraction
 from cascade_cli.records import Row
@@ -104,7 +105,16 @@ def events_of(scored: Scored) -> Events:
 
     Of several pairs of one event the last counts, but a first answer comes before further samples: the live worker
     decides once about an event.
+
+    Raises:
+        UsageError: the answers are of several students.
     """
+    students = sorted(scored.figures["student_model"].unique().to_list())
+    if len(students) > 1:
+        named = ", ".join(name or "one without a name" for name in students[:5])
+        raise UsageError(
+            f"There are answers of {len(students)} students: {named}.", hint="Choose one with --student-model."
+        )
     ranked = scored.figures.sort("sample_index", descending=True, maintain_order=True)
     frame = ranked.unique("event_id", keep="last", maintain_order=True).sort("pair")
     return events_from(frame, repeated=len(scored.figures) - len(frame))

@@ -398,3 +398,12 @@ def figures_left(events: Events) -> float:
 def test_a_rollout_without_a_target_is_a_mistake_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="towards a target"):
         run(_write(tmp_path / "pairs.jsonl", [_row(1)]), "0", rollout=True)
+
+
+def test_two_students_are_never_mixed(tmp_path: Path) -> None:
+    rows = [_row(1, student_model="a"), _row(2, student_model="b"), _row(3, student_model="b")]
+    path = _write(tmp_path / "pairs.jsonl", rows)
+    with pytest.raises(UsageError, match="answers of 2 students: a, b"):
+        run(path, "0")
+    simulation = Simulation(PairSource(str(path), student_model="b"), read_wanted(load_settings(), ["0"], []))
+    assert run_simulate(simulation, load_settings(), Console()).data["events"] == 2
