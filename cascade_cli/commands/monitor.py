@@ -24,6 +24,9 @@ def monitor(
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="HASH", help="Take the floor from this prompt hash.")
     ] = None,
+    baseline_labels: Annotated[
+        int, typer.Option("--baseline-labels", min=30, metavar="N", help="So many of its first labels make the floor.")
+    ] = 200,
     alpha: Annotated[
         float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of any false alarm against the floor.")
     ] = 0.05,
@@ -39,13 +42,17 @@ def monitor(
     ] = None,
     min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer labels: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer labels are no failure.")] = False,
+    max_error_rate: Annotated[
+        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
+    ] = 0.05,
     strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
 ) -> Result:
     """Watch agreement by prompt hash, label by label; exit 3 when it has fallen.
 
     Only sampled standing events speak, one of each thread, in the order of the decisions. The alarms may be looked at
-    as often as you like: they keep their promise at all times together.
+    as often as you like, as long as each look sees all labels since the beginning: they keep their promise at all times
+    together.
 
     Example:
       cascade monitor --floor 0.85
@@ -57,7 +64,18 @@ def monitor(
 
     session: Session = ctx.obj
     settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
-    policy = read_wanted(settings, [sample_rate] if sample_rate else [], []).base
+    policy = read_wanted(settings, [sample_rate] if sample_rate else [], [], most_rates=1).base
     pairs = PairSource(source, since, strict, processes, student_model)
-    asked = Watch(pairs, policy, floor, baseline, alpha, preset, settings[SCORE_MIN_N], allow_empty)
+    asked = Watch(
+        pairs,
+        policy,
+        floor,
+        baseline,
+        alpha,
+        preset,
+        baseline_labels,
+        settings[SCORE_MIN_N],
+        allow_empty,
+        max_error_rate,
+    )
     return run_monitor(asked, settings, session.console)

@@ -37,8 +37,8 @@ class HashLabels:
         events: with that hash, escalated ones included.
         standing: of those, the ones on which no gate but the sample fired.
         sampled: of the standing.
-        missing: sampled standing events whose label is missing for good.
-        repeated: labels of clusters that had spoken already.
+        missing: clusters whose first sampled standing event has no label, and never will: nobody speaks for them.
+        repeated: sampled standing events of clusters whose turn it had been already.
         labels: those that speak, in the order of the decisions.
         first_at: the first event's moment; None where none is dated.
         last_at: the last one's.
@@ -91,12 +91,13 @@ def _labels_of(prompt_hash: str | None, events: Events, masks: Ints, places: Seq
     missing = repeated = 0
     for place in sampled.tolist():
         cluster = events.clusters[place]
+        if cluster in spoken:
+            repeated += 1
+            continue
+        spoken.add(cluster)
         if events.labels[place] == NO_LABEL:
             missing += 1
-        elif cluster in spoken:
-            repeated += 1
         else:
-            spoken.add(cluster)
             labels.append(Label(events.ids[place], bool(events.labels[place] == AGREES), events.created_at[place]))
     dated: pl.Series = events.created_at.gather(chosen).drop_nulls()
     first, last = (dated[0], dated[-1]) if len(dated) else (None, None)

@@ -10,10 +10,10 @@ from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.monitor.labels import HashLabels, labels_by_hash
 from cascade_cli.monitor.tables import monitor_blocks
-from cascade_cli.monitor.watching import Figures, choose_floor, plan, watch
+from cascade_cli.monitor.watching import BASELINE_LABELS, Figures, Floor, choose_floor, plan, watch
 from cascade_cli.policy import Policy
 from cascade_cli.scoring import PairSource, Request, resolve_cluster, score_pairs, scoring_config, warnings_of
-from cascade_cli.simulate import OBSERVER, events_of, fired_masks, policy_figures
+from cascade_cli.simulate import OBSERVER, events_of, fired_masks, policy_figures, too_many_unreadable
 from cascade_cli.stats.eprocess import ALPHA
 
 
@@ -28,8 +28,10 @@ class Watch:
         baseline: the prompt hash of a good time; None takes the first with enough labels.
         alpha: the chance in (0, 1) of any false alarm against the floor.
         preset: name of the metric's preset.
+        baseline_labels: how many labels of the baseline make the floor, at least 1.
         min_n: fewer labels in all are nothing to judge.
-        allow_empty: let fewer pass.
+        allow_empty: let fewer pass, and a time without a floor.
+        max_error_rate: share in [0, 1] of unreadable rows that is borne.
     """
 
     pairs: PairSource
@@ -38,8 +40,10 @@ class Watch:
     baseline: str | None = None
     alpha: float = ALPHA
     preset: str = "default"
+    baseline_labels: int = BASELINE_LABELS
     min_n: int = 1
     allow_empty: bool = False
+    max_error_rate: float = 0.05
 
 
 def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
@@ -51,10 +55,10 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
     config = scoring_config(asked.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(asked.pairs, request, settings, console, command="monitor")
-    events = events_of(scored)
+    events = events_of(scored, by_hash=True)
     found = labels_by_hash(events, fired_masks(events, asked.policy))
     _check_baseline(asked.baseline, found)
-    floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha)
+    floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha, asked.baseline_labels)
     hashes = watch(found, floor)
     data: Figures = {
         "scorer": config.fingerprint,
@@ -62,17 +66,31 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
         "events": len(events),
         "labels": sum(each["labels"] for each in hashes),
         "alpha": asked.alpha,
-        "floor": None if floor is None else {"value": floor.value, "source": floor.source},
+        "floor": None if floor is None else _floor_figures(floor, found),
         "hashes": hashes,
-        "plan": plan(floor, hashes[-1]["labels_per_day"]) if floor and hashes else [],
+        "plan": _plan(floor, hashes),
+        "bad_rows": scored.bad_rows,
     }
-    warnings = [*warnings_of(scored)]
-    if floor is None:
-        warnings.append(
-            "No prompt hash has 30 labels of which one agrees: no floor. Give one with --floor, or sample more."
-        )
     gate, failure = _verdict(asked, data)
-    return Result(data, monitor_blocks(data), warnings=tuple(warnings), run_id=run_id, gate=gate, failure=failure)
+    failure = too_many_unreadable(scored, asked.max_error_rate) or failure
+    return Result(data, monitor_blocks(data), warnings=warnings_of(scored), run_id=run_id, gate=gate, failure=failure)
+
+
+def _floor_figures(floor: Floor, found: Sequence[HashLabels]) -> Figures:
+    baseline = None if floor.baseline is None else found[floor.baseline].prompt_hash
+    return {
+        "value": floor.value,
+        "given": floor.baseline is None,
+        "system_prompt_hash": baseline,
+        "labels": floor.labels,
+    }
+
+
+def _plan(floor: Floor | None, hashes: Sequence[Figures]) -> list[Figures]:
+    if floor is None or not hashes:
+        return []
+    watched = sum(each["floor_alarm"] is not None for each in hashes)
+    return plan(floor, watched, hashes[-1]["labels_per_day"])
 
 
 def _check_baseline(baseline: str | None, found: Sequence[HashLabels]) -> None:
@@ -87,11 +105,21 @@ def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError 
             f"{data['labels']:,} labels of sampled standing events; at least {asked.min_n:,} are wanted.",
             hint="A higher --sample-rate labels more of recorded pairs; --allow-empty makes it exit 0.",
         )
+    if data["floor"] is None:
+        return None, None if asked.allow_empty else _no_floor(asked)
     alarmed = [each["system_prompt_hash"] for each in data["hashes"] if _alarmed(each)]
     gate: Figures = {"name": "agreement", "passed": not alarmed, "alarmed": alarmed}
     if not alarmed:
         return gate, None
     return gate, GateFailed(f"Agreement has fallen: {', '.join(str(each) for each in alarmed)}.")
+
+
+def _no_floor(asked: Watch) -> CascadeError:
+    which = "no prompt hash has" if asked.baseline is None else f"{asked.baseline} has not"
+    return NothingEvaluated(
+        f"Nothing was judged: {which} {asked.baseline_labels:,} labels of which one agrees, so there is no floor.",
+        hint="Give one with --floor, ask for fewer with --baseline-labels, or sample more.",
+    )
 
 
 def _alarmed(figures: Figures) -> bool:

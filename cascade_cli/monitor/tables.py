@@ -30,6 +30,7 @@ _HASHES = (
     Column("agreement", "95 %", interval_percent, "right"),
     Column("confidence_sequence", "always", interval_percent, "right"),
     Column("floor_alarm.e_value", "E", _number, "right"),
+    Column("floor_alarm.threshold", "alarm at", _number, "right"),
     Column("floor_alarm", "below floor", _alarm),
     Column("change_alarm", "fell", _alarm),
 )
@@ -44,7 +45,7 @@ _PLAN = (
 def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
     """The tables of ``cascade monitor``: every hash, and how soon a fall would be seen."""
     floor = data["floor"]
-    told = "no floor" if floor is None else f"floor {floor['value']:.1%} ({_source(floor['source'])})"
+    told = "no floor" if floor is None else f"floor {floor['value']:.1%} ({_source(floor)})"
     heading = f"{count(data['events'])} events · {count(data['labels'])} labels that speak · {told}"
     blocks: list[Table | str] = [
         f"{heading}\nscorer {data['scorer']} · policy {data['policy']['fingerprint']}",
@@ -55,5 +56,7 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
     return tuple(blocks)
 
 
-def _source(source: str) -> str:
-    return source if source == "given" else f"from {source}"
+def _source(floor: Figures) -> str:
+    if floor["given"]:
+        return "given"
+    return f"from the first {count(floor['labels'])} labels of {floor['system_prompt_hash'] or 'events without a hash'}"

@@ -14,6 +14,8 @@ from math import floor
 
 UNITS = 2**52
 """Units are whole numbers from 0 up to, not including, this: every one is exact as a float, too."""
+_MOST_DECIMALS = 50
+"""Further ones could not change which units a rate takes, and arithmetic on millions of them would take for ever."""
 _DIGITS = 13
 """Hexadecimal digits of 52 bits."""
 
@@ -44,6 +46,8 @@ def exact_rate(rate: Rate) -> Decimal:
         raise ValueError(f"a rate must be a number in [0, 1], not {rate!r}") from error
     if isinstance(rate, bool) or not exact.is_finite() or not 0 <= exact <= 1:
         raise ValueError(f"a rate must be a number in [0, 1], not {rate!r}")
+    if int(exact.as_tuple().exponent) < -_MOST_DECIMALS:
+        raise ValueError(f"a rate in [0, 1] has at most {_MOST_DECIMALS} decimals")
     return exact
 
 

@@ -4,7 +4,7 @@ from cascade_cli.simulate.cells import BIT, Ints, fired_masks
 from cascade_cli.simulate.events import AGREES, NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import policy_figures
 from cascade_cli.simulate.policies import read_wanted, split_names
-from cascade_cli.simulate.simulate_run import Simulation, run_simulate
+from cascade_cli.simulate.simulate_run import Simulation, run_simulate, too_many_unreadable
 
 __all__ = [
     "AGREES",
@@ -20,4 +20,5 @@ __all__ = [
     "read_wanted",
     "run_simulate",
     "split_names",
+    "too_many_unreadable",
 ]

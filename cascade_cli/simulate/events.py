@@ -100,23 +100,28 @@ class Events:
         return len(self.ids)
 
 
-def events_of(scored: Scored) -> Events:
+def events_of(scored: Scored, *, by_hash: bool = False) -> Events:
     """The events of scored pairs whose request had :data:`OBSERVER`.
 
     Of several pairs of one event the last counts, but a first answer comes before further samples: the live worker
     decides once about an event.
+
+    Args:
+        scored: with the columns of the observer.
+        by_hash: an event counts once for each prompt hash under which the teacher answered it.
 
     Raises:
         UsageError: the answers are of several students.
     """
     students = sorted(scored.figures["student_model"].unique().to_list())
     if len(students) > 1:
-        named = ", ".join(name or "one without a name" for name in students[:5])
+        named = ", ".join(name or 'one without a name ("")' for name in students[:5])
         raise UsageError(
             f"There are answers of {len(students)} students: {named}.", hint="Choose one with --student-model."
         )
     ranked = scored.figures.sort("sample_index", descending=True, maintain_order=True)
-    frame = ranked.unique("event_id", keep="last", maintain_order=True).sort("pair")
+    key = ["event_id", "system_prompt_hash"] if by_hash else ["event_id"]
+    frame = ranked.unique(key, keep="last", maintain_order=True).sort("pair")
     return events_from(frame, repeated=len(scored.figures) - len(frame))
 
 

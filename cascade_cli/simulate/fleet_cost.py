@@ -81,7 +81,13 @@ def _figures(use: FleetUse) -> Figures:
 def _dollars(use: FleetUse, for_all: FleetUse, span_s: float, events: int, settings: Settings) -> Figures:
     """Dollars of the policy and of the teacher on everything; None where a price is missing."""
     replica, student = settings[FLEET_USD_PER_HOUR], settings[COST_STUDENT_USD_PER_HOUR]
-    names = ("usd", "usd_teacher_for_all", "usd_per_1000_events", "usd_per_escalated_event", "ratio_to_teacher_for_all")
+    names = (
+        "usd",
+        "usd_teacher_for_all",
+        "usd_per_1000_events",
+        "mean_usd_per_escalated_event",
+        "ratio_to_teacher_for_all",
+    )
     if replica is None or student is None:
         return dict.fromkeys(names)
     teacher, everything = (each.billed_s / _HOUR_S * replica for each in (use, for_all))

@@ -44,18 +44,23 @@ class Wanted:
         return [replace(self.base, sample_rate=rate) for rate in self.rates]
 
 
-def read_wanted(settings: Settings, sample_rates: Sequence[str], without_gates: Sequence[str]) -> Wanted:
+def read_wanted(
+    settings: Settings, sample_rates: Sequence[str], without_gates: Sequence[str], *, most_rates: int | None = None
+) -> Wanted:
     """The policies that were asked for.
 
     Args:
         settings: as resolved, flags included.
         sample_rates: rates or sweeps as typed; empty for the setting.
         without_gates: reasons of gates to leave out.
+        most_rates: more are a mistake; None for any number.
 
     Raises:
         UsageError: one of them makes no sense.
     """
     rates = read_rates(sample_rates, settings[POLICY_SAMPLE_RATE])
+    if most_rates is not None and len(rates) > most_rates:
+        raise UsageError(f"One sample rate is wanted here, not {len(rates):,}.")
     categories: tuple[str, ...] = settings[POLICY_HIGH_VALUE_CATEGORIES]
     arenas: tuple[str, ...] = settings[POLICY_VIP_ARENAS]
     base = Policy(

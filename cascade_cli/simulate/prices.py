@@ -69,10 +69,12 @@ def dollars(
     """
     teacher = _spent(prices.teacher_input_usd, prices.teacher_output_usd, sums, "teacher_chars")
     student = _spent(prices.student_input_usd, prices.student_output_usd, sums, "student_chars")
-    if teacher is None or student is None:
-        return None, None if teacher is None else float(teacher.sum())
+    if teacher is None:
+        return None, None
     overhead = prices.teacher_overhead_tokens * (prices.teacher_input_usd or 0.0) / _MILLION
     teacher = teacher + overhead * sums["known_teacher_chars"]
+    if student is None:
+        return None, float(teacher.sum())
     return float(teacher[escalated].sum() + student[asked].sum()), float(teacher.sum())
 
 

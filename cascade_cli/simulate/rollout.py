@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from math import ceil
 
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.simulate.cells import BIT, fired_masks, tally_policies
+from cascade_cli.simulate.clustering import standing_effect
 from cascade_cli.simulate.events import Events
 from cascade_cli.simulate.figures import Figures, figures_of
 from cascade_cli.simulate.prices import Prices
@@ -46,7 +48,7 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
     ]
     planned = [_stage(each) for each in figures]
     for place, ahead in enumerate(figures[1:]):
-        labels = _labels_needed(ahead, target)
+        labels = _labels_needed(ahead, target, standing_effect(events, stages[place + 1]))
         needed = None if labels is None else labels * _events_a_label(events, stages[place], stages[place + 1])
         volume = _events_per_day(events)
         days = needed / volume if needed is not None and volume else None
@@ -81,8 +83,14 @@ def _events_a_label(events: Events, stage: Policy, ahead: Policy) -> float:
     return (certain + (1 - certain) / float(stage.sample_rate)) / float(will_stand.mean())
 
 
-def _labels_needed(ahead: Figures, target: float) -> int | None:
-    """The least number of labels whose bound on the disagreement keeps the next stage within the target."""
+def _labels_needed(ahead: Figures, target: float, effect: float) -> int | None:
+    """The least number of labels whose bound on the disagreement keeps the next stage within the target.
+
+    Args:
+        ahead: figures of the next stage.
+        target: what may stay wrong.
+        effect: by what factor clusters multiply the variance of its standing agreement.
+    """
     agreement, left = ahead["standing_agreement"]["rate"], ahead["left_standing"] / ahead["escalation"]["n"]
     if agreement is None:
         return None
@@ -95,7 +103,7 @@ def _labels_needed(ahead: Figures, target: float) -> int | None:
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if _upper(1 - agreement, middle) <= borne else (middle + 1, high)
-    return low
+    return ceil(low * effect)
 
 
 def _upper(rate: float, n: int) -> float:

@@ -7,25 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
 from cascade_cli.console import Console, Result, write_file
 from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate.bootstrap import bootstrap_figures
-from cascade_cli.simulate.cells import BIT, Bools, Ints, fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.cells import fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.clustering import design_effects
 from cascade_cli.simulate.curves import curves_of
-from cascade_cli.simulate.events import AGREES, DISAGREES, NO_LABEL, OBSERVER, Events, events_of
-from cascade_cli.simulate.figures import DesignEffects, Figures, figures_of
+from cascade_cli.simulate.events import NO_LABEL, OBSERVER, Events, events_of
+from cascade_cli.simulate.figures import INDEPENDENT, Figures, figures_of
 from cascade_cli.simulate.fleet_cost import fleet_figures
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.tables import simulation_blocks
 from cascade_cli.simulate.targets import cheapest_within
-from cascade_cli.stats import design_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +85,19 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
 
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:
     """The figures of the first policy, and of all of them as a sweep."""
-    chosen, *_ = tallies = tally_policies(events, policies)
-    masks = fired_masks(events, policies[0])
-    effects = _design_effects(events, masks)
+    tallies = tally_policies(events, policies)
+    clustered = events.clusters.n_unique() < len(events)
+    sweep = [
+        figures_of(policy, tally, prices, design_effects(events, policy) if clustered else INDEPENDENT)
+        for policy, tally in zip(policies, tallies, strict=True)
+    ]
     return {
         "events": len(events),
         "labelled": int((events.labels != NO_LABEL).sum()),
         "prompt_hashes": events.prompt_hashes.n_unique(),
-        **figures_of(policies[0], chosen, prices, effects),
-        "curves": curves_of(events, masks),
-        "sweep": [figures_of(policy, tally, prices) for policy, tally in zip(policies, tallies, strict=True)],
+        **sweep[0],
+        "curves": curves_of(events, fired_masks(events, policies[0])),
+        "sweep": sweep,
     }
 
 
@@ -129,29 +130,12 @@ def decision_lines(events: Events, policy: Policy) -> Iterator[str]:
 def _keep_input(simulation: Simulation) -> None:
     """Refuse to write the decisions over the file that they are about."""
     source, decisions = simulation.pairs.location, simulation.decisions
+    if decisions == Path("-"):
+        raise UsageError("--decisions takes a file; standard output carries the figures.")
     if source is None or decisions is None or not (decisions.exists() and Path(source).exists()):
         return
     if decisions.samefile(source):
         raise UsageError(f"{decisions} is an input and would be overwritten.", hint="Give --decisions another file.")
-
-
-def _design_effects(events: Events, masks: Ints) -> DesignEffects:
-    if events.clusters.n_unique() == len(events):
-        return DesignEffects()
-    clusters = np.array(events.clusters.to_list(), dtype=np.object_)
-    labelled, standing = events.labels != NO_LABEL, (masks & ~BIT[RANDOM_SAMPLE]) == 0
-
-    def effect(values: Bools, among: Bools) -> float:
-        return design_effect(values[among].astype(np.float64), clusters[among].tolist()) or 1.0
-
-    agrees, everywhere = events.labels == AGREES, np.ones(len(events), dtype=np.bool_)
-    return DesignEffects(
-        escalation=effect(masks > 0, everywhere),
-        standing=effect(agrees, standing & labelled),
-        standing_wrong=effect(standing & (events.labels == DISAGREES), everywhere),
-        sampled=effect(agrees, (masks == BIT[RANDOM_SAMPLE]) & labelled),
-        overall=effect(agrees, labelled),
-    )
 
 
 def _told(events: Events) -> tuple[str, ...]:
@@ -168,10 +152,15 @@ def _breakdown(simulation: Simulation, scored: Scored, events: int) -> CascadeEr
         if scored.not_asked:
             hint = f"{scored.not_asked:,} traces have no student answer: a pair needs `student_response`."
         return NothingEvaluated(f"{events:,} events to decide about; at least {simulation.min_n:,} wanted.", hint=hint)
+    return too_many_unreadable(scored, simulation.max_error_rate)
+
+
+def too_many_unreadable(scored: Scored, max_error_rate: float) -> CascadeError | None:
+    """The failure of a run of which more rows than this share could not be read."""
     rows = len(scored.figures) + scored.bad_rows
-    if rows and scored.bad_rows / rows > simulation.max_error_rate:
-        return TooManyItemErrors(
-            f"{scored.bad_rows:,} of {rows:,} rows are unreadable, more than {simulation.max_error_rate:.1%}.",
-            hint="Mend the input, or raise --max-error-rate if you know why they are there.",
-        )
-    return None
+    if not rows or scored.bad_rows / rows <= max_error_rate:
+        return None
+    return TooManyItemErrors(
+        f"{scored.bad_rows:,} of {rows:,} rows are unreadable, more than {max_error_rate:.1%}.",
+        hint="Mend the input, or raise --max-error-rate if you know why they are there.",
+    )

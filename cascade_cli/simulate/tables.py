@@ -135,7 +135,7 @@ _FLEET = (
 )
 
 
-_FLEET_USD = ("usd", "usd_teacher_for_all", "usd_per_1000_events", "usd_per_escalated_event")
+_FLEET_USD = ("usd", "usd_teacher_for_all", "usd_per_1000_events", "mean_usd_per_escalated_event")
 
 
 def _fleet_blocks(fleet: Figures) -> list[Table | str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cascade_cli.simulate.figures import Figures
+from cascade_cli.stats.estimates import INSUFFICIENT
 
 
 def cheapest_within(target: float, sweep: Sequence[Figures]) -> Figures:
@@ -18,7 +19,7 @@ def cheapest_within(target: float, sweep: Sequence[Figures]) -> Figures:
 
     Args:
         target: the residual disagreement that is borne, in [0, 1].
-        sweep: figures of policies that differ in their rate alone.
+        sweep: figures of policies that differ in their rate alone; with fewer than 30 labels none passes.
 
     Returns:
         ``target``; ``sample_rate`` and ``escalation`` of the lowest rate that passed, None where none did; ``tested``,
@@ -28,8 +29,10 @@ def cheapest_within(target: float, sweep: Sequence[Figures]) -> Figures:
     tested = 0
     for figures in sorted(sweep, key=lambda each: each["sample_rate"], reverse=True):
         tested += 1
-        high = figures["residual_disagreement"]["high"]
-        if high is None or high > target:
+        residual = figures["residual_disagreement"]
+        # With nobody left standing nothing can be wrong, and no label is needed to know it.
+        insufficient = bool(figures["left_standing"]) and residual["n"] < INSUFFICIENT
+        if insufficient or residual["high"] is None or residual["high"] > target:
             break
         passed = figures
     return {

@@ -197,10 +197,11 @@ def confidence_sequence(agree: int, disagree: int, alpha: float = ALPHA) -> Inte
         likelihood = (agree * log(rate) if agree else 0.0) + (disagree * log(1 - rate) if disagree else 0.0)
         return mixture - likelihood + log(alpha)
 
-    mean, edge = agree / n, 1e-12
-    low = 0.0 if agree == 0 else float(brentq(excess, edge**4, min(mean, 1 - edge)))
-    high = 1.0 if disagree == 0 else float(brentq(excess, max(mean, edge), 1 - edge / 10))
-    return Interval(low, high)
+    # Where an end lies closer to 0 or 1 than a float can tell, it is that.
+    mean, first, last = agree / n, 1e-300, float(np.nextafter(1.0, 0.0))
+    low = float(brentq(excess, first, min(mean, last))) if agree and excess(first) > 0 else 0.0
+    high = float(brentq(excess, max(mean, first), last)) if disagree and excess(last) > 0 else 1.0
+    return Interval(min(low, mean), max(high, mean))
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,3 +134,9 @@ def test_a_confidence_sequence_holds_the_rate_and_ends_where_the_bet_wins(agree:
         for end in (found.low, found.high):
             bet = beta.logpdf(0.5, 1 + agree, 1 + disagree) - agree * log(0.5) - disagree * log(0.5)
             assert -bet - agree * log(end) - disagree * log(1 - end) == pytest.approx(log(20), abs=1e-3)
+
+
+@pytest.mark.parametrize(("agree", "disagree"), [(10**6, 1), (1, 10**6), (10**7, 0), (10**6, 10**6)])
+def test_a_confidence_sequence_of_a_million_labels_is_no_error(agree: int, disagree: int) -> None:
+    found = confidence_sequence(agree, disagree)
+    assert 0 <= found.low <= agree / (agree + disagree) <= found.high <= 1

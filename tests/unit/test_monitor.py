@@ -9,7 +9,7 @@ import pytest
 
 from cascade_cli.config import load_settings
 from cascade_cli.console import Console
-from cascade_cli.errors import GateFailed, NothingEvaluated, UsageError
+from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.monitor import Watch, run_monitor
 from cascade_cli.policy import Policy
 from cascade_cli.scoring import PairSource
@@ -62,7 +62,7 @@ def test_a_good_hash_is_quiet(tmp_path: Path) -> None:
 def test_without_a_floor_the_first_hash_with_enough_labels_gives_it_and_is_not_judged_by_it(tmp_path: Path) -> None:
     found = rows("few", [True] * 5) + rows("old", [True] * 200, day=2) + rows("new", [False] * 60, day=3)
     data, failure = monitor(tmp_path, found)
-    assert data["floor"]["source"] == "old"
+    assert (data["floor"]["system_prompt_hash"], data["floor"]["labels"]) == ("old", 200)
     few, old, new = data["hashes"]
     assert old["floor_alarm"] is None
     assert old["change_alarm"]["alarmed_at_label"] is None
@@ -107,7 +107,62 @@ def test_an_unknown_baseline_is_a_mistake_of_usage(tmp_path: Path) -> None:
         monitor(tmp_path, rows("h", [True]), baseline="x")
 
 
-def test_where_nobody_agrees_there_is_no_floor_and_no_alarm_but_a_warning(tmp_path: Path) -> None:
-    data, failure = monitor(tmp_path, rows("h", [False] * 50))
+def test_without_a_floor_nothing_is_judged_and_that_is_no_pass(tmp_path: Path) -> None:
+    data, failure = monitor(tmp_path, rows("h", [False] * 300))
     assert data["floor"] is None
-    assert failure is None
+    assert isinstance(failure, NothingEvaluated)
+    found = rows("good", [True] * 40) + rows("bad", [False] * 300, day=2)
+    _, failure = monitor(tmp_path, found, baseline="good")
+    assert "good has not 200 labels" in str(failure)
+    _, failure = monitor(tmp_path, found, baseline="good", baseline_labels=40)
+    assert isinstance(failure, GateFailed)
+    assert monitor(tmp_path, rows("h", [False] * 300), allow_empty=True)[1] is None
+
+
+def test_the_floor_of_a_baseline_does_not_move_with_the_fall_that_it_should_show(tmp_path: Path) -> None:
+    good, fallen = [number % 10 != 0 for number in range(300)], [number % 4 != 0 for number in range(600)]
+    early, _ = monitor(tmp_path, rows("h", good))
+    late, failure = monitor(tmp_path, rows("h", good + fallen))
+    assert early["floor"] == late["floor"]
+    alarm = late["hashes"][0]["change_alarm"]
+    assert 300 < alarm["alarmed_at_label"] < 500
+    assert isinstance(failure, GateFailed)
+    later, _ = monitor(tmp_path, rows("h", good + fallen + [True] * 500))
+    assert later["hashes"][0]["change_alarm"]["alarmed_at_label"] == alarm["alarmed_at_label"]
+
+
+def test_an_event_under_two_prompts_counts_for_both(tmp_path: Path) -> None:
+    found = rows("h1", [True] * 50)
+    again = [{**row, "system_prompt_hash": "h2", "student_response": BAD} for row in found]
+    data, _ = monitor(tmp_path, found + again, floor=0.9)
+    assert [each["agreement"]["rate"] for each in data["hashes"]] == [1.0, 0.0]
+
+
+def test_events_without_a_hash_are_no_evidence_against_their_own_floor(tmp_path: Path) -> None:
+    data, _ = monitor(tmp_path, [{**row, "system_prompt_hash": None} for row in rows("h", [True] * 250)])
+    (found,) = data["hashes"]
+    assert data["floor"]["system_prompt_hash"] is None
+    assert found["floor_alarm"] is None
+    assert found["change_alarm"]["alarmed_at_label"] is None
+
+
+def test_where_the_first_of_a_thread_has_no_label_nobody_speaks_for_it(tmp_path: Path) -> None:
+    thread = {"id": "x", "attributes": {"thread_id": "t"}, "content": "Ann, Bob"}
+    found = rows("h", [True] * 5, event=thread)
+    found[0]["raw_response"] = "{"
+    data, _ = monitor(tmp_path, found + rows("g", [True]), floor=0.9)
+    assert [(each["labels"], each["missing"]) for each in data["hashes"]] == [(0, 1), (1, 0)]
+
+
+def test_the_planner_knows_the_level_of_the_next_hash(tmp_path: Path) -> None:
+    one, _ = monitor(tmp_path, rows("a", [True] * 40), floor=0.9)
+    two, _ = monitor(tmp_path, rows("a", [True] * 40) + rows("b", [True] * 40, day=2), floor=0.9)
+    assert two["plan"][-1]["median_labels"] > one["plan"][-1]["median_labels"]
+
+
+def test_unreadable_lines_beyond_the_rate_are_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    good = "".join(json.dumps(row) + "\n" for row in rows("h", [True] * 40))
+    path.write_text(good + "{}\n" * 40, encoding="utf-8")
+    result = run_monitor(Watch(PairSource(str(path)), EVERY_LABEL, floor=0.5), load_settings(), Console())
+    assert isinstance(result.failure, TooManyItemErrors)

@@ -241,14 +241,21 @@ def test_a_name_that_nothing_bears_is_told_and_a_slip_on_the_command_line_refuse
 
 
 def test_the_target_is_met_by_the_lowest_rate_down_to_which_all_rates_pass() -> None:
-    def at(rate: float, high: float | None) -> dict[str, object]:
-        return {"sample_rate": rate, "residual_disagreement": {"high": high}, "escalation": {"rate": rate}}
+    def at(rate: float, high: float | None, labels: int = 30) -> dict[str, object]:
+        residual = {"high": high, "n": labels}
+        return {
+            "sample_rate": rate,
+            "residual_disagreement": residual,
+            "escalation": {"rate": rate},
+            "left_standing": 9,
+        }
 
     sweep = [at(0.1, 0.01), at(0.5, 0.03), at(0.9, 0.01), at(1.0, 0.0)]
     found = cheapest_within(0.02, sweep)
     assert (found["sample_rate"], found["tested"]) == (0.9, 3)
     assert cheapest_within(0.02, [at(1.0, 0.5), at(0.0, 0.0)])["sample_rate"] is None
     assert cheapest_within(0.02, [at(1.0, None)])["sample_rate"] is None
+    assert cheapest_within(0.02, [at(1.0, 0.0, labels=29)])["sample_rate"] is None
 
 
 def _write(path: Path, rows: Iterator[dict[str, object]] | list[dict[str, object]]) -> Path:
@@ -325,7 +332,7 @@ def test_the_fleet_serves_what_escalates_and_needs_moments_and_times(
     )
     assert fleet["teacher_for_all"]["events"] == 3
     assert fleet["usd"] == pytest.approx(570.0 + 120 * 0.01)
-    assert fleet["usd_per_escalated_event"] == pytest.approx(285.0)
+    assert fleet["mean_usd_per_escalated_event"] == pytest.approx(285.0)
     for lacking, what in (("created_at", "created_at"), ("llm_chunk_ms", "llm_chunk_ms")):
         path = _write(tmp_path / "less.jsonl", [{**row, lacking: None} for row in rows])
         with pytest.raises(UsageError, match=f"3 events 3 have no {what}"):
@@ -407,3 +414,42 @@ def test_two_students_are_never_mixed(tmp_path: Path) -> None:
         run(path, "0")
     simulation = Simulation(PairSource(str(path), student_model="b"), read_wanted(load_settings(), ["0"], []))
     assert run_simulate(simulation, load_settings(), Console()).data["events"] == 2
+
+
+def test_intervals_of_a_sweep_and_a_target_know_of_clusters(tmp_path: Path) -> None:
+    rows = [
+        _row(number, event={"id": "x", "content": "Ann", "attributes": {"thread_id": number // 10}})
+        for number in range(400)
+    ]
+    for row in rows[:40]:
+        row["student_response"] = {"entities": ["Bob"]}
+    data = run(_write(tmp_path / "pairs.jsonl", rows), "0.05", "0.5", target_residual=0.1)
+    assert data["residual_disagreement"] == data["sweep"][0]["residual_disagreement"]
+    alone = run(_write(tmp_path / "pairs.jsonl", [{**row, "event": None} for row in rows]), "0.05", "0.5")
+    assert data["sweep"][1]["residual_disagreement"]["high"] > 1.3 * alone["sweep"][1]["residual_disagreement"]["high"]
+
+
+def test_what_the_teacher_costs_does_not_hang_on_the_students_price() -> None:
+    events = events_of_lines([("a", "fine", (), AGREES)] * 4)
+    costs = [
+        simulate(events, [Policy()], Prices(1.0, 3.0, student, student, teacher_overhead_tokens=50.0))["cost"]
+        for student in (None, 0.0)
+    ]
+    assert costs[0]["usd"] is None
+    assert costs[0]["usd_teacher_for_all"] == costs[1]["usd_teacher_for_all"]
+
+
+@pytest.mark.parametrize("text", ["1e-9999999", "0:1:1e-99999999", "0." + "0" * 60 + "1"])
+def test_a_rate_of_a_million_decimals_is_refused_at_once(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_rates([text], Decimal(0))
+
+
+def test_one_rate_is_wanted_where_a_sweep_makes_no_sense() -> None:
+    with pytest.raises(UsageError, match="One sample rate is wanted here, not 3"):
+        read_wanted(load_settings(), ["0:1:0.5"], [], most_rates=1)
+
+
+def test_decisions_are_not_written_to_standard_output(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="takes a file"):
+        run(_write(tmp_path / "pairs.jsonl", [_row(1)]), "0", decisions=Path("-"))
