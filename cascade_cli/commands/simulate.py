@@ -39,6 +39,10 @@ def simulate(
     target_residual: Annotated[
         float | None, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
     ] = None,
+    logged_rate: Annotated[
+        str | None,
+        typer.Option("--logged-rate", metavar="RATE", help="The pairs are a worker's log at this rate: weigh them."),
+    ] = None,
     rollout: Annotated[bool, typer.Option("--rollout", help="Plan careful stages towards the target.")] = False,
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", min=0, metavar="N", help="Joint intervals from N resamples.")
@@ -70,6 +74,7 @@ def simulate(
     """Replay the policy: which events escalate, why, what it costs, what stays wrong.
 
     The same gates and the same sampler as the live worker's. Several rates make a sweep; the first is shown in full.
+    With --logged-rate the settings say which policy was in force, and the flags which one to replay.
 
     Example:
       cascade simulate pairs.jsonl.gz --sample-rate 0.05
@@ -97,6 +102,7 @@ def simulate(
         wanted,
         preset,
         target_residual=target_residual,
+        logged=read_wanted(session.settings(), [logged_rate], [], most_rates=1).base if logged_rate else None,
         rollout=rollout,
         bootstrap=bootstrap,
         fleet=fleet,

@@ -19,6 +19,7 @@ from cascade_cli.simulate.curves import curves_of
 from cascade_cli.simulate.events import NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import INDEPENDENT, Figures, figures_of
 from cascade_cli.simulate.fleet_cost import fleet_figures
+from cascade_cli.simulate.logs import replay_log
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.rollout import plan_rollout
@@ -35,6 +36,7 @@ class Simulation:
         wanted: the policies.
         preset: name of the metric's preset.
         target_residual: the residual disagreement in [0, 1] to stay within; None sets no target.
+        logged: the policy whose log the pairs are; None where they are a full record.
         rollout: whether to plan stages towards the target.
         bootstrap: replicates of the joint bootstrap; 0 draws none.
         fleet: whether to replay the escalated events through the teacher's fleet.
@@ -48,6 +50,7 @@ class Simulation:
     wanted: Wanted
     preset: str = "default"
     target_residual: float | None = None
+    logged: Policy | None = None
     rollout: bool = False
     bootstrap: int = 0
     fleet: bool = False
@@ -108,6 +111,8 @@ def _on_request(simulation: Simulation, events: Events, sweep: Sequence[Figures]
         found["target"] = cheapest_within(simulation.target_residual, sweep)
         if simulation.rollout:
             found["rollout"] = plan_rollout(events, policy, read_prices(settings), simulation.target_residual)
+    if simulation.logged is not None:
+        found["logged"] = replay_log(events, simulation.logged, policy)
     if simulation.bootstrap and len(events):
         found["bootstrap"] = bootstrap_figures(events, fired_masks(events, policy), simulation.bootstrap)
     return found

@@ -74,6 +74,9 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
         blocks.append(
             Table(_BOOTSTRAP, _bootstrap_lines(data), f"By {count(data['bootstrap']['replicates'])} resamples")
         )
+    if "logged" in data:
+        lines = [{"what": told, **data["logged"][name]} for name, told in _RATE_NAMES.items() if name in data["logged"]]
+        blocks.append(Table(_LOGGED, lines, "From the log, each event by the inverse of its chance"))
     if "rollout" in data:
         blocks.append(Table(_ROLLOUT, data["rollout"], "Stages, and what each must show before the next"))
     if "target" in data:
@@ -102,6 +105,15 @@ _BOOTSTRAP = (
     Column("what", ""),
     Column("rate", "rate", percent, "right"),
     Column("drawn", "95 %", interval_percent, "right"),
+)
+_LOGGED = (
+    Column("what", ""),
+    Column("rate", "rate", percent, "right"),
+    Column("low", "low", percent, "right"),
+    Column("high", "high", percent, "right"),
+    Column("n", "n", count, "right"),
+    Column("effective_n", "worth", _number, "right"),
+    Column("largest_weight", "largest weight", percent, "right"),
 )
 _ROLLOUT = (
     Column("sample_rate", "sample", lambda rate: f"{rate:.1%}" if isinstance(rate, float) else "—", "right"),

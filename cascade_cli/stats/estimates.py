@@ -151,7 +151,7 @@ def _estimate(
     """
     rate = min(max(rate, 0.0), 1.0)
     # A few labels may vary less than their process does: never credit them with more than their own number.
-    effective = min(rate * (1 - rate) / variance if variance > 0 else 1 / flat, labels)
+    effective = float(min(rate * (1 - rate) / variance if variance > 0 else 1 / flat, labels))
     interval = wilson(rate * effective, effective, confidence)
     if interval is None:
         return None

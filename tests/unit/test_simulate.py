@@ -23,9 +23,10 @@ from cascade_cli.policy import GATES, REASONS, Policy, decide
 from cascade_cli.scoring import PairSource
 from cascade_cli.simulate import Simulation, read_wanted, run_simulate
 from cascade_cli.simulate.bootstrap import bootstrap_figures
-from cascade_cli.simulate.cells import fired_masks, reasons_of, tally_policies
+from cascade_cli.simulate.cells import BIT, fired_masks, reasons_of, tally_policies
 from cascade_cli.simulate.events import AGREES, COSTS, DISAGREES, NO_LABEL, Events, events_from
 from cascade_cli.simulate.figures import figures_of
+from cascade_cli.simulate.logs import replay_log
 from cascade_cli.simulate.policies import check_names, read_gates, read_rates
 from cascade_cli.simulate.prices import Prices
 from cascade_cli.simulate.rollout import plan_rollout
@@ -453,3 +454,59 @@ def test_one_rate_is_wanted_where_a_sweep_makes_no_sense() -> None:
 def test_decisions_are_not_written_to_standard_output(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="takes a file"):
         run(_write(tmp_path / "pairs.jsonl", [_row(1)]), "0", decisions=Path("-"))
+
+
+def world(count: int, seed: int) -> list[Line]:
+    """Events in three arenas and two categories, of which the categorised agree less."""
+    rng = np.random.default_rng(seed)
+    found: list[Line] = []
+    for _ in range(count):
+        weighty = rng.random() < 0.3
+        what = "none" if rng.random() < 0.05 else "fine"
+        agrees = rng.random() < (0.7 if weighty else 0.9)
+        arena = str(rng.choice(["a", "b", "c"], p=[0.1, 0.4, 0.5]))
+        found.append((arena, what, ("x",) if weighty else (), AGREES if agrees and what == "fine" else DISAGREES))
+    return found
+
+
+def test_a_log_replayed_with_weights_gives_what_the_full_record_gives() -> None:
+    logged = Policy(sample_rate="0.2", high_value_categories=frozenset({"x"}), vip_arenas=frozenset({"a"}))
+    asked = Policy(sample_rate="0.1", high_value_categories=frozenset())
+    everything = world(20_000, seed=9)
+    full = simulate(events_of_lines(everything), [asked], Prices())
+    masks = fired_masks(events_of_lines(everything), logged)
+    kept = (masks != 0) & (masks != BIT["vip_arena"])
+    whole = events_of_lines(everything)
+    log = events_from_places(whole, np.flatnonzero(kept))
+    found = replay_log(log, logged, asked)
+    for name in ("standing_agreement", "residual_disagreement", "overall_agreement", "escalation"):
+        assert found[name]["low"] - 0.01 <= full[name]["rate"] <= found[name]["high"] + 0.01
+        assert found[name]["rate"] == pytest.approx(full[name]["rate"], abs=0.02)
+        assert not found[name]["insufficient"]
+    assert found["overall_agreement"]["effective_n"] < found["overall_agreement"]["n"]
+    naive = simulate(log, [asked], Prices())["overall_agreement"]["rate"]
+    assert abs(naive - full["overall_agreement"]["rate"]) > 3 * abs(
+        found["overall_agreement"]["rate"] - full["overall_agreement"]["rate"]
+    )
+
+
+def events_from_places(events: Events, places: np.ndarray) -> Events:
+    taken = {name: getattr(events, name).gather(places) for name in ("ids", "prompt_hashes", "clusters", "created_at")}
+    taken |= {name: getattr(events, name).gather(places) for name in ("arenas", "categories")}
+    arrays = {
+        name: getattr(events, name)[places] for name in ("parse_fail", "empty", "ungrounded", "labels", "verifier")
+    }
+    return replace(events, **taken, **arrays, costs={name: column[places] for name, column in events.costs.items()})
+
+
+def test_a_full_record_is_no_log_and_a_rate_of_nought_identifies_nothing() -> None:
+    events = events_of_lines([("a", "fine", (), AGREES)] * 50)
+    with pytest.raises(UsageError, match=r"events would not have been labelled at a rate of 0\.05"):
+        replay_log(events, Policy(), Policy())
+    gated = events_of_lines([("a", "none", (), DISAGREES)] * 50)
+    with pytest.raises(UsageError, match="Not identified"):
+        replay_log(gated, Policy(sample_rate=0), Policy())
+    found = replay_log(gated, Policy(), Policy())
+    assert found["escalation"]["rate"] == 1.0
+    undefined = dict.fromkeys(("rate", "low", "high", "effective_n", "largest_weight"))
+    assert found["standing_agreement"] == {**undefined, "n": 0, "insufficient": True}

@@ -1,0 +1,99 @@
+"""Another policy replayed on the log of a worker, which labelled some events for certain and others by its sample.
+
+Each event weighs the inverse of the chance with which the logged policy showed both answers: 1 where a gate fired, the
+rate where it was sampled only, or came from a VIP arena (Hajek, 1971). What the new sampler would take is not looked up
+but counted as a share: it is the logged sampler, so on its own log it would take everything or nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cascade_cli.errors import UsageError
+from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.simulate.cells import BIT, Ints, fired_masks
+from cascade_cli.simulate.events import AGREES, NO_LABEL, Events
+from cascade_cli.simulate.figures import Figures, policy_figures
+from cascade_cli.stats.estimates import Estimate, hajek
+
+Floats = npt.NDArray[np.float64]
+
+
+def replay_log(events: Events, logged: Policy, policy: Policy) -> Figures:
+    """Estimate what a policy would have done, from what another one saw.
+
+    Args:
+        events: those of the log, both answers at hand.
+        logged: the policy that was in force.
+        policy: the one to replay.
+
+    Returns:
+        Under ``escalation``, ``standing_agreement``, ``residual_disagreement`` and ``overall_agreement`` rate, low,
+        high, n, ``effective_n``, ``largest_weight`` and ``insufficient``; None where there is no label.
+
+    Raises:
+        UsageError: not identified, for at a rate of 0 nothing was ever seen of the events that stood; or it is no log
+            of that policy, for it holds events that the policy would not have labelled.
+    """
+    if not logged.sample_rate:
+        raise UsageError(
+            "Not identified: at a logged rate of 0 nothing was seen of the events that stood.",
+            hint="Only a log with a sample can tell what another policy would have done.",
+        )
+    seen = fired_masks(events, logged)
+    _check(seen, logged)
+    chances = _chances(seen, logged)
+    stands = (fired_masks(events, policy) & ~BIT[RANDOM_SAMPLE]) == 0
+    labelled, agrees = events.labels != NO_LABEL, events.labels == AGREES
+    rate = float(policy.sample_rate)
+    escalates = np.where(stands, rate, 1.0)
+    return {
+        "logged_policy": policy_figures(logged),
+        "escalation": _estimate(events, escalates, chances, np.ones(len(events), dtype=np.bool_)),
+        "standing_agreement": _estimate(events, agrees.astype(np.float64), chances, stands & labelled),
+        "residual_disagreement": _scaled(
+            _estimate(events, (stands & ~agrees).astype(np.float64), chances, labelled), 1 - rate
+        ),
+        "overall_agreement": _estimate(events, agrees.astype(np.float64), chances, labelled),
+    }
+
+
+def _chances(seen: Ints, logged: Policy) -> Floats:
+    vip = (seen & BIT["vip_arena"]) > 0
+    gated = (seen & ~BIT[RANDOM_SAMPLE]) > 0
+    return np.where(gated & ~vip, 1.0, float(logged.sample_rate))
+
+
+def _check(seen: Ints, logged: Policy) -> None:
+    strange = int(((seen == 0) | (seen == BIT["vip_arena"])).sum())
+    if strange:
+        rate = logged.sample_rate
+        raise UsageError(
+            f"{strange:,} events would not have been labelled at a rate of {rate}: this is no log of that policy.",
+            hint="Leave --logged-rate out for a full record, or give the rate, salt and gates that were in force.",
+        )
+
+
+def _estimate(events: Events, values: Floats, chances: Floats, among: npt.NDArray[np.bool_]) -> Figures:
+    clusters = events.clusters.filter(among).to_list()
+    return _figures(hajek(values[among], chances[among], clusters if len(set(clusters)) < len(clusters) else None))
+
+
+def _figures(found: Estimate | None) -> Figures:
+    if found is None:
+        return {**dict.fromkeys(("rate", "low", "high", "effective_n", "largest_weight")), "n": 0, "insufficient": True}
+    return {
+        "rate": found.rate,
+        "low": found.interval.low,
+        "high": found.interval.high,
+        "n": found.labels,
+        "effective_n": found.effective_labels,
+        "largest_weight": found.largest_weight,
+        "insufficient": not found.sufficient,
+    }
+
+
+def _scaled(figures: Figures, share: float) -> Figures:
+    ends = {name: figures[name] * share for name in ("rate", "low", "high") if figures[name] is not None}
+    return {**figures, **ends}
