@@ -140,3 +140,16 @@ def test_a_confidence_sequence_holds_the_rate_and_ends_where_the_bet_wins(agree:
 def test_a_confidence_sequence_of_a_million_labels_is_no_error(agree: int, disagree: int) -> None:
     found = confidence_sequence(agree, disagree)
     assert 0 <= found.low <= agree / (agree + disagree) <= found.high <= 1
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_the_change_detector_sums_the_bets_begun_at_every_label(labels: list[bool]) -> None:
+    """By its definition: the slow reference."""
+    alarm = ChangeAlarm(0.9)
+    for agrees in labels:
+        alarm = alarm.after(agrees=agrees)
+    expected = 0.0
+    for drop in alarm.drops:
+        bets = [(0.9 - drop) / 0.9 if agrees else (0.1 + drop) / 0.1 for agrees in labels]
+        expected += sum(float(np.prod(bets[start:])) for start in range(len(bets))) / len(alarm.drops)
+    assert alarm.statistic == pytest.approx(expected)

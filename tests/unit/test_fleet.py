@@ -84,3 +84,11 @@ def test_every_event_is_served_once_and_nothing_is_busy_that_is_not_billed(
     assert use.billed_s <= fleet.max_replicas * use.span_s + 1e-6
     assert use.wait_p50_s <= use.wait_p95_s <= use.wait_p99_s
     assert use.calls >= len(jobs) / fleet.events_per_call
+
+
+def test_the_replica_that_worked_last_works_next_so_that_the_other_may_stop() -> None:
+    fleet = Fleet(boot_s=0, cooldown_s=100, max_replicas=2)
+    # Two replicas serve the first two events; of the three that follow, alone, one after the other, one serves all.
+    use = simulate_fleet([0.0, 0.0, 60.0, 120.0, 180.0], [10.0, 20.0, 1.0, 1.0, 1.0], fleet)
+    assert use.boots == 2
+    assert use.billed_s == (10.0 + 100) + (181.0 + 100)
