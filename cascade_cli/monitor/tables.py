@@ -28,7 +28,10 @@ _HASHES = (
     Column("labels", "labels", count, "right"),
     Column("agreement.rate", "agree", percent, "right"),
     Column("agreement", "95 %", interval_percent, "right"),
-    Column("confidence_sequence", "always", interval_percent, "right"),
+    Column("confidence_sequence", "at all looks", interval_percent, "right"),
+)
+_ALARMS = (
+    Column("system_prompt_hash", "prompt hash"),
     Column("floor_alarm.e_value", "E", _number, "right"),
     Column("floor_alarm.threshold", "alarm at", _number, "right"),
     Column("floor_alarm", "below floor", _alarm),
@@ -51,6 +54,8 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
         f"{heading}\nscorer {data['scorer']} · policy {data['policy']['fingerprint']}",
         Table(_HASHES, data["hashes"], "Agreement of sampled standing events, in the order of the hashes"),
     ]
+    if floor is not None:
+        blocks.append(Table(_ALARMS, data["hashes"], "Alarms, with the evidence E against the floor"))
     if data["plan"]:
         blocks.append(Table(_PLAN, data["plan"], "How soon a fall below the floor would be seen"))
     return tuple(blocks)

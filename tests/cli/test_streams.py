@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from cascade_cli.demonstration import fixture
+
 COMMAND = [sys.executable, "-m", "cascade_cli"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SENTINELS = {
@@ -123,3 +125,18 @@ def test_a_secret_from_a_file_is_used_but_not_shown(cascade: Run, tmp_path: Path
     done = cascade("pull", "-vv")
     assert done.returncode == 4
     assert "SENTINEL" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["simulate", "--sample-rate", "0:0.1:0.05", "--fleet"], ["monitor", "--sample-rate", "1"]]
+)
+def test_figures_of_the_examples_keep_their_columns_on_eighty_columns(
+    arguments: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    shown = on_a_terminal(
+        [*arguments, "-q", str(fixture("pairs.jsonl.gz"))], {**environment, "NO_COLOR": "1"}, tmp_path, columns=80
+    )
+    assert max(map(len, shown.splitlines())) <= 80
+    if arguments[0] == "monitor":
+        (line,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["c40d9e"] and "label" in line]
+        assert line[-4:] == ["label", "22", "label", "22"]
