@@ -66,7 +66,7 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     Raises:
         CascadeError: nothing could be read, or a flag makes no sense.
     """
-    _keep_input(simulation)
+    _keep_apart(simulation, console.output.path)
     if simulation.rollout and simulation.target_residual is None:
         raise UsageError("--rollout plans towards a target.", hint="Give one with --target-residual 0.02.")
     config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
@@ -132,11 +132,13 @@ def decision_lines(events: Events, policy: Policy) -> Iterator[str]:
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def _keep_input(simulation: Simulation) -> None:
-    """Refuse to write the decisions over the file that they are about."""
+def _keep_apart(simulation: Simulation, output: Path | None) -> None:
+    """Refuse to write the decisions over the file that they are about, or where the figures go."""
     source, decisions = simulation.pairs.location, simulation.decisions
     if decisions == Path("-"):
         raise UsageError("--decisions takes a file; standard output carries the figures.")
+    if decisions is not None and output is not None and decisions.resolve() == output.resolve():
+        raise UsageError("--decisions and -o name the same file.", hint="Give them two files.")
     if source is None or decisions is None or not (decisions.exists() and Path(source).exists()):
         return
     if decisions.samefile(source):

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade_cli.config import load_settings
-from cascade_cli.console import Console
+from cascade_cli.console import Console, Format, Output
 from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import GATES, REASONS, Policy, decide
 from cascade_cli.scoring import PairSource
@@ -510,3 +510,10 @@ def test_a_full_record_is_no_log_and_a_rate_of_nought_identifies_nothing() -> No
     assert found["escalation"]["rate"] == 1.0
     undefined = dict.fromkeys(("rate", "low", "high", "effective_n", "largest_weight"))
     assert found["standing_agreement"] == {**undefined, "n": 0, "insufficient": True}
+
+
+def test_decisions_and_figures_go_to_two_files(tmp_path: Path) -> None:
+    path, both = _write(tmp_path / "pairs.jsonl", [_row(1)]), tmp_path / "out.json"
+    simulation = Simulation(PairSource(str(path)), read_wanted(load_settings(), ["0"], []), decisions=both)
+    with pytest.raises(UsageError, match="name the same file"):
+        run_simulate(simulation, load_settings(), Console(Output(Format.JSON, both)))
