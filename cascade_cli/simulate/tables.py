@@ -18,6 +18,10 @@ def _with_interval(figures: object) -> str:
     return f"{percent(figures['rate'])} ({interval_percent(figures)})"
 
 
+def _sample(rate: object) -> str:
+    return f"{rate:.2%}" if isinstance(rate, float) else "—"
+
+
 def _number(value: object) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else "—"
 
@@ -39,7 +43,7 @@ _RATES = (
     Column("figures.n", "n", count, "right"),
 )
 _SWEEP = (
-    Column("sample_rate", "sample", lambda rate: f"{rate:.2%}" if isinstance(rate, float) else "—", "right"),
+    Column("sample_rate", "sample", _sample, "right"),
     Column("escalation", "escalate", _with_interval, "right"),
     Column("residual_disagreement", "stay wrong", _with_interval, "right"),
     Column("cost.teacher_calls", "teacher calls", count, "right"),
@@ -116,7 +120,7 @@ _LOGGED = (
     Column("largest_weight", "largest weight", percent, "right"),
 )
 _ROLLOUT = (
-    Column("sample_rate", "sample", lambda rate: f"{rate:.1%}" if isinstance(rate, float) else "—", "right"),
+    Column("sample_rate", "sample", _sample, "right"),
     Column("high_value_categories", "categories", lambda names: count(len(names)) if isinstance(names, list) else "—"),
     Column("escalation", "escalate", percent, "right"),
     Column("residual", "stay wrong", percent, "right"),

@@ -7,7 +7,6 @@ curve runs straight from one end of a tie to the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -130,8 +129,3 @@ def augrc(wrong: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """
     errors = np.asarray(wrong, dtype=np.float64)
     return deferral_curve(errors, np.zeros(len(errors)), scores).area
-
-
-def whole_calls(calls: float | None) -> int | None:
-    """The next whole number of calls; rounding noise aside."""
-    return None if calls is None else ceil(calls - 1e-6)
