@@ -71,6 +71,8 @@ class StudentAnswer:
         prompt_shape: how the event was shown to it; part of the key, so that another shape is another answer.
         sample_index: 0 for the first answer, 1.. for further samples of the same question.
         student_ms: milliseconds of the call; None when unknown.
+        signals: what else is known of the answer, by name: numbers in [0, 1], such as ``verifier``, the expected chance
+            that it disagrees with the teacher's.
     """
 
     event_id: str
@@ -79,6 +81,7 @@ class StudentAnswer:
     prompt_shape: str = "event_block"
     sample_index: int = 0
     student_ms: float | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
+from cascade_cli.config import POLICY_BURN_IN_EVENTS, POLICY_TEACHER_TWICE_RATE, SCORE_CLUSTER_BY, SCORE_MIN_N
 from cascade_cli.console import Result
 
 
@@ -17,6 +17,14 @@ def monitor(
     ] = None,
     sample_rate: Annotated[
         str | None, typer.Option("--sample-rate", metavar="RATE", help="The rate in force; 1 uses every label.")
+    ] = None,
+    burn_in_events: Annotated[
+        int | None,
+        typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash were all sampled."),
+    ] = None,
+    teacher_twice: Annotated[
+        str | None,
+        typer.Option("--teacher-twice", metavar="RATE", help="Share of events the teacher was asked about twice."),
     ] = None,
     floor: Annotated[
         float | None, typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be kept.")
@@ -63,8 +71,15 @@ def monitor(
     from cascade_cli.simulate import read_wanted
 
     session: Session = ctx.obj
-    settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
-    policy = read_wanted(settings, [sample_rate] if sample_rate else [], [], most_rates=1).base
+    settings = session.settings(
+        {
+            POLICY_BURN_IN_EVENTS: burn_in_events,
+            POLICY_TEACHER_TWICE_RATE: teacher_twice,
+            SCORE_CLUSTER_BY: cluster_by,
+            SCORE_MIN_N: min_n,
+        }
+    )
+    policy = read_wanted(settings, [sample_rate] if sample_rate else [], most_rates=1).base
     pairs = PairSource(source, since, strict, processes, student_model)
     asked = Watch(
         pairs,

@@ -7,11 +7,13 @@ import typer
 
 from cascade_cli.commands.declare import Session, command
 from cascade_cli.config import (
+    POLICY_BURN_IN_EVENTS,
     POLICY_HIGH_VALUE_CATEGORIES,
     POLICY_SALT,
     POLICY_VIP_ARENAS,
     SCORE_CLUSTER_BY,
     SCORE_MIN_N,
+    read_assignments,
 )
 from cascade_cli.console import Result
 
@@ -36,6 +38,18 @@ def simulate(
     without_gate: Annotated[
         list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
     ] = None,
+    verifier_threshold: Annotated[
+        list[str] | None,
+        typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates; repeats and sweeps."),
+    ] = None,
+    burn_in_events: Annotated[
+        int | None,
+        typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash are all sampled."),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="WHAT", help="Change gates or categories, one at a time; repeats."),
+    ] = None,
     target_residual: Annotated[
         float | None, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
     ] = None,
@@ -50,6 +64,9 @@ def simulate(
     fleet: Annotated[
         bool, typer.Option("--fleet", help="Replay arrivals through a teacher that scales to zero.")
     ] = False,
+    cost: Annotated[
+        list[str] | None, typer.Option("--cost", metavar="NAME=USD", help="A price of [cost] or fleet.NAME; repeats.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
     ] = None,
@@ -79,10 +96,10 @@ def simulate(
     Example:
       cascade simulate pairs.jsonl.gz --sample-rate 0.05
       cascade simulate --sample-rate 0:0.2:0.01 --target-residual 0.02
-      cascade simulate pairs.jsonl --vip-arena board --json
+      cascade simulate pairs.jsonl --vip-arena board --vary gates --json
     """
     from cascade_cli.scoring import PairSource
-    from cascade_cli.simulate import Simulation, read_wanted, run_simulate, split_names
+    from cascade_cli.simulate import Simulation, read_wanted, read_ways, run_simulate, split_names
 
     session: Session = ctx.obj
     categories, arenas = split_names(high_value), split_names(vip_arena)
@@ -91,21 +108,24 @@ def simulate(
             POLICY_HIGH_VALUE_CATEGORIES: categories,
             POLICY_VIP_ARENAS: arenas,
             POLICY_SALT: salt,
+            POLICY_BURN_IN_EVENTS: burn_in_events,
             SCORE_CLUSTER_BY: cluster_by,
             SCORE_MIN_N: min_n,
+            **read_assignments(cost or (), ("cost", "fleet")),
         }
     )
-    wanted = read_wanted(settings, sample_rate or (), without_gate or ())
+    wanted = read_wanted(settings, sample_rate or (), without_gate or (), verifier_threshold or ())
     pairs = PairSource(source, since, strict, processes, student_model)
     simulation = Simulation(
         pairs,
         wanted,
         preset,
         target_residual=target_residual,
-        logged=read_wanted(session.settings(), [logged_rate], [], most_rates=1).base if logged_rate else None,
+        logged=read_wanted(session.settings(), [logged_rate], most_rates=1).base if logged_rate else None,
         rollout=rollout,
         bootstrap=bootstrap,
         fleet=fleet,
+        vary=read_ways(vary or ()),
         decisions=decisions,
         min_n=settings[SCORE_MIN_N],
         allow_empty=allow_empty,

@@ -1,5 +1,6 @@
 """Settings: declared once, read from flags, environment and files, each with its origin."""
 
+from cascade_cli.config.assignments import read_assignments
 from cascade_cli.config.loading import COMMAND_LINE, Resolved, Settings, load_settings
 from cascade_cli.config.settings import (
     COST_STUDENT_INPUT_USD,
@@ -17,9 +18,12 @@ from cascade_cli.config.settings import (
     LIVE_KILL_FILE,
     LIVE_MAX_ATTEMPTS,
     LIVE_TRACE_ENABLED,
+    POLICY_BURN_IN_EVENTS,
     POLICY_HIGH_VALUE_CATEGORIES,
     POLICY_SALT,
     POLICY_SAMPLE_RATE,
+    POLICY_TEACHER_TWICE_RATE,
+    POLICY_VERIFIER_THRESHOLD,
     POLICY_VIP_ARENAS,
     POSTGRES_EVENTS,
     POSTGRES_OVERLAP_S,
@@ -35,6 +39,7 @@ from cascade_cli.config.settings import (
     STUDENT_MAX_TOKENS,
     STUDENT_MODEL,
     STUDENT_TIMEOUT_S,
+    STUDENT_TRAINED_PROMPT_HASHES,
     TEACHER_API_KEY,
     TEACHER_CONCURRENT_CALLS,
     TEACHER_ENDPOINT,
@@ -63,9 +68,12 @@ __all__ = [
     "LIVE_KILL_FILE",
     "LIVE_MAX_ATTEMPTS",
     "LIVE_TRACE_ENABLED",
+    "POLICY_BURN_IN_EVENTS",
     "POLICY_HIGH_VALUE_CATEGORIES",
     "POLICY_SALT",
     "POLICY_SAMPLE_RATE",
+    "POLICY_TEACHER_TWICE_RATE",
+    "POLICY_VERIFIER_THRESHOLD",
     "POLICY_VIP_ARENAS",
     "POSTGRES_EVENTS",
     "POSTGRES_OVERLAP_S",
@@ -81,6 +89,7 @@ __all__ = [
     "STUDENT_MAX_TOKENS",
     "STUDENT_MODEL",
     "STUDENT_TIMEOUT_S",
+    "STUDENT_TRAINED_PROMPT_HASHES",
     "TEACHER_API_KEY",
     "TEACHER_CONCURRENT_CALLS",
     "TEACHER_ENDPOINT",
@@ -92,5 +101,6 @@ __all__ = [
     "Setting",
     "Settings",
     "load_settings",
+    "read_assignments",
     "template",
 ]

@@ -115,7 +115,9 @@ def _from_flags(flags: Mapping[Setting[V], object]) -> Iterator[Resolved]:
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[Resolved]:
     for setting in SETTINGS:
-        text = environment.get(setting.env or "", "")
+        if setting.env is None:
+            continue
+        text = environment.get(setting.env, "")
         # An empty variable is how many a compose file says "not set"; for a list it is the empty list.
         if text or (setting.kind is NAMES and setting.env in environment):
             value = _read(setting, text, f"environment variable {setting.env}")

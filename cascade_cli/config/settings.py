@@ -97,6 +97,15 @@ POLICY_HIGH_VALUE_CATEGORIES = Setting(
 POLICY_VIP_ARENAS: Setting[tuple[str, ...]] = Setting(
     "policy.vip_arenas", NAMES, (), "Arenas that always go to the teacher.", env="VIP_ARENAS"
 )
+POLICY_VERIFIER_THRESHOLD: Setting[Decimal | None] = Setting(
+    "policy.verifier_threshold", _optional(RATE), None, "A verifier's score above it goes to the teacher."
+)
+POLICY_BURN_IN_EVENTS = Setting(
+    "policy.burn_in_events", whole_number(0), 0, "So many standing events of a new prompt hash are all sampled."
+)
+POLICY_TEACHER_TWICE_RATE = Setting(
+    "policy.teacher_twice_rate", RATE, Decimal(0), "The share of events about which the teacher is asked twice."
+)
 POLICY_SALT = Setting("policy.salt", TEXT, "cascade", "Another salt samples other events.", env="CASCADE_SALT")
 
 COST_TEACHER_INPUT_USD = Setting(
@@ -141,6 +150,9 @@ STUDENT_TIMEOUT_S = Setting(
 )
 STUDENT_MAX_TOKENS = Setting(
     "student.max_tokens", whole_number(1), 768, "The longest answer, in tokens.", env="STUDENT_MAX_TOKENS"
+)
+STUDENT_TRAINED_PROMPT_HASHES: Setting[tuple[str, ...]] = Setting(
+    "student.trained_prompt_hashes", NAMES, (), "The teacher prompts whose answers the student was trained on."
 )
 
 TEACHER_ENDPOINT = Setting(

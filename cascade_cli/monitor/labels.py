@@ -15,17 +15,27 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from cascade_cli.policy import RANDOM_SAMPLE
-from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Ints
+from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Floats, Ints, fired_masks, rates_in_force
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label that speaks: whether the student agreed, and with which event."""
+    """One label that speaks.
+
+    Attributes:
+        event_id: whose it is.
+        agrees: whether the student agreed.
+        at: the event's moment; None where it is not dated.
+        place: how many events of the hash there were up to it, itself included.
+        rate: at which it was sampled, in (0, 1].
+    """
 
     event_id: str
     agrees: bool
     at: datetime | None
+    place: int
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +77,32 @@ class HashLabels:
         return (self.last_at - self.first_at).total_seconds() / 86_400
 
 
-def labels_by_hash(events: Events, masks: Ints) -> list[HashLabels]:
+def labels_by_hash(events: Events, policy: Policy) -> list[HashLabels]:
     """The labels of each prompt hash, the hashes in the order in which they first appear.
 
     Args:
         events: of any number; undated ones come first.
-        masks: what fired for each, shape (n,).
+        policy: which of them stand, and which are sampled.
     """
-    order = events.created_at.arg_sort(nulls_last=False).to_numpy()
+    masks, rates, order = fired_masks(events, policy), rates_in_force(events, policy), events.claim_order
     hashes = events.prompt_hashes.gather(order).to_list()
     places: dict[str | None, list[int]] = {}
     for place, prompt_hash in zip(order.tolist(), hashes, strict=True):
         places.setdefault(prompt_hash, []).append(place)
-    return [_labels_of(prompt_hash, events, masks, chosen) for prompt_hash, chosen in places.items()]
+    return [_labels_of(prompt_hash, events, masks, rates, chosen) for prompt_hash, chosen in places.items()]
 
 
-def _labels_of(prompt_hash: str | None, events: Events, masks: Ints, places: Sequence[int]) -> HashLabels:
+def _labels_of(
+    prompt_hash: str | None, events: Events, masks: Ints, rates: Floats, places: Sequence[int]
+) -> HashLabels:
     chosen = np.array(places)
-    standing = chosen[(masks[chosen] & ~BIT[RANDOM_SAMPLE]) == 0]
-    sampled = standing[masks[standing] == BIT[RANDOM_SAMPLE]]
+    standing = np.flatnonzero((masks[chosen] & ~BIT[RANDOM_SAMPLE]) == 0)
+    sampled = np.flatnonzero(masks[chosen] == BIT[RANDOM_SAMPLE])
     spoken: set[object] = set()
     labels: list[Label] = []
     missing = repeated = 0
-    for place in sampled.tolist():
+    for number in sampled.tolist():
+        place = places[number]
         cluster = events.clusters[place]
         if cluster in spoken:
             repeated += 1
@@ -98,7 +111,8 @@ def _labels_of(prompt_hash: str | None, events: Events, masks: Ints, places: Seq
         if events.labels[place] == NO_LABEL:
             missing += 1
         else:
-            labels.append(Label(events.ids[place], bool(events.labels[place] == AGREES), events.created_at[place]))
+            agrees, at = bool(events.labels[place] == AGREES), events.created_at[place]
+            labels.append(Label(events.ids[place], agrees, at, number + 1, float(rates[place])))
     dated: pl.Series = events.created_at.gather(chosen).drop_nulls()
     first, last = (dated[0], dated[-1]) if len(dated) else (None, None)
     return HashLabels(

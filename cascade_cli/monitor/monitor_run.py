@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
+from cascade_cli.config import (
+    POLICY_HIGH_VALUE_CATEGORIES,
+    POLICY_TEACHER_TWICE_RATE,
+    SCORE_CLUSTER_BY,
+    STUDENT_TRAINED_PROMPT_HASHES,
+    Settings,
+)
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
+from cascade_cli.monitor.ceiling import Twice, ceiling_figures
 from cascade_cli.monitor.labels import HashLabels, labels_by_hash
 from cascade_cli.monitor.tables import monitor_blocks
-from cascade_cli.monitor.watching import BASELINE_LABELS, Figures, Floor, choose_floor, plan, watch
+from cascade_cli.monitor.watching import (
+    BASELINE_LABELS,
+    Figures,
+    Floor,
+    agreement_of_all,
+    choose_floor,
+    notices_of,
+    watch,
+)
 from cascade_cli.policy import Policy
 from cascade_cli.scoring import PairSource, Request, resolve_cluster, score_pairs, scoring_config, warnings_of
-from cascade_cli.simulate import OBSERVER, events_of, fired_masks, policy_figures, too_many_unreadable
-from cascade_cli.stats.eprocess import ALPHA
+from cascade_cli.simulate import OBSERVER, detection_plan, events_of, policy_figures, too_many_unreadable
+from cascade_cli.stats.eprocess import ALPHA, level_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +68,27 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
         CascadeError: nothing could be read, or a flag makes no sense.
     """
     config = scoring_config(asked.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
+    twice = Twice(settings[POLICY_TEACHER_TWICE_RATE], asked.policy.salt)
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
-    scored, run_id = score_pairs(asked.pairs, request, settings, console, command="monitor")
+    scored, run_id = score_pairs(asked.pairs, request, settings, console, command="monitor", through=twice.watch)
     events = events_of(scored, by_hash=True)
-    found = labels_by_hash(events, fired_masks(events, asked.policy))
+    found = labels_by_hash(events, asked.policy)
     _check_baseline(asked.baseline, found)
+    trained: tuple[str, ...] = settings[STUDENT_TRAINED_PROMPT_HASHES]
     floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha, asked.baseline_labels)
     hashes = watch(found, floor)
+    same, agree = twice.agreements(config), sum(each.agree for each in found)
     data: Figures = {
         "scorer": config.fingerprint,
         "policy": policy_figures(asked.policy),
         "events": len(events),
-        "labels": sum(each["labels"] for each in hashes),
+        "labels": (labels := sum(each["labels"] for each in hashes)),
+        "agreement": agreement_of_all(found),
+        "teacher": ceiling_figures(same, agree, labels, asked.baseline_labels),
         "alpha": asked.alpha,
         "floor": None if floor is None else _floor_figures(floor, found),
         "hashes": hashes,
+        "notices": notices_of(found, trained),
         "plan": _plan(floor, hashes),
         "bad_rows": scored.bad_rows,
     }
@@ -87,10 +108,11 @@ def _floor_figures(floor: Floor, found: Sequence[HashLabels]) -> Figures:
 
 
 def _plan(floor: Floor | None, hashes: Sequence[Figures]) -> list[Figures]:
+    """How soon the next hash's alarm would go off; it has what is left of the level for it."""
     if floor is None or not hashes:
         return []
     watched = sum(each["floor_alarm"] is not None for each in hashes)
-    return plan(floor, watched, hashes[-1]["labels_per_day"])
+    return detection_plan(floor.value, level_of(watched + 1, floor.alpha), hashes[-1]["labels_per_day"])
 
 
 def _check_baseline(baseline: str | None, found: Sequence[HashLabels]) -> None:
@@ -108,10 +130,12 @@ def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError 
     if data["floor"] is None:
         return None, None if asked.allow_empty else _no_floor(asked)
     alarmed = [each["system_prompt_hash"] for each in data["hashes"] if _alarmed(each)]
-    gate: Figures = {"name": "agreement", "passed": not alarmed, "alarmed": alarmed}
-    if not alarmed:
+    teacher = data["teacher"] is not None and _has_gone_off(data["teacher"]["change_alarm"])
+    gate: Figures = {"name": "agreement", "passed": not (alarmed or teacher), "alarmed": alarmed, "teacher": teacher}
+    if gate["passed"]:
         return gate, None
-    return gate, GateFailed(f"Agreement has fallen: {', '.join(str(each) for each in alarmed)}.")
+    fallen = [*(str(each) for each in alarmed), *(["the teacher's with itself"] if teacher else [])]
+    return gate, GateFailed(f"Agreement has fallen: {', '.join(fallen)}.")
 
 
 def _no_floor(asked: Watch) -> CascadeError:
@@ -123,5 +147,8 @@ def _no_floor(asked: Watch) -> CascadeError:
 
 
 def _alarmed(figures: Figures) -> bool:
-    alarms = (figures["floor_alarm"], figures["change_alarm"])
-    return any(alarm is not None and alarm["alarmed_at_label"] is not None for alarm in alarms)
+    return _has_gone_off(figures["floor_alarm"]) or _has_gone_off(figures["change_alarm"])
+
+
+def _has_gone_off(alarm: Figures | None) -> bool:
+    return alarm is not None and alarm["alarmed_at_label"] is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
 from cascade_cli.scoring.tables import count, interval_percent, percent
+from cascade_cli.simulate import PLAN
 
 Figures = Mapping[str, Any]
 
@@ -34,14 +35,9 @@ _ALARMS = (
     Column("system_prompt_hash", "prompt hash"),
     Column("floor_alarm.e_value", "E", _number, "right"),
     Column("floor_alarm.threshold", "alarm at", _number, "right"),
+    Column("floor_alarm.minimum_detectable_drop", "shows a fall of", percent, "right"),
     Column("floor_alarm", "below floor", _alarm),
     Column("change_alarm", "fell", _alarm),
-)
-_PLAN = (
-    Column("drop", "fall", percent, "right"),
-    Column("median_labels", "labels, median", count, "right"),
-    Column("p90_labels", "p90", count, "right"),
-    Column("median_days", "days, median", _number, "right"),
 )
 
 
@@ -49,16 +45,69 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
     """The tables of ``cascade monitor``: every hash, and how soon a fall would be seen."""
     floor = data["floor"]
     told = "no floor" if floor is None else f"floor {floor['value']:.1%} ({_source(floor)})"
-    heading = f"{count(data['events'])} events · {count(data['labels'])} labels that speak · {told}"
+    heading = (
+        f"{count(data['events'])} events · {count(data['labels'])} labels that speak · agree"
+        f" {percent(data['agreement']['rate'])} ({interval_percent(data['agreement'])}) · {told}"
+    )
     blocks: list[Table | str] = [
         f"{heading}\nscorer {data['scorer']} · policy {data['policy']['fingerprint']}",
         Table(_HASHES, data["hashes"], "Agreement of sampled standing events, in the order of the hashes"),
     ]
     if floor is not None:
         blocks.append(Table(_ALARMS, data["hashes"], "Alarms, with the evidence E against the floor"))
+        blocks += _alarm_lines(data["hashes"])
+    blocks += [_NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"])) for notice in data["notices"]]
+    if data["teacher"] is not None:
+        blocks.append(_teacher_line(data["teacher"]))
     if data["plan"]:
-        blocks.append(Table(_PLAN, data["plan"], "How soon a fall below the floor would be seen"))
+        blocks.append(Table(PLAN, data["plan"], "How soon a fall below the floor would be seen"))
     return tuple(blocks)
+
+
+_NOTICES = {
+    "new_hash": "{} is new: {} labels are too few to decide by.",
+    "untrained_hash": "{} is a prompt that the student was not trained on.",
+}
+
+
+def _hash(figures: Figures) -> str:
+    return figures["system_prompt_hash"] or "Events without a hash"
+
+
+def _alarm_lines(hashes: Sequence[Figures]) -> list[str]:
+    """What whoever is woken wants to know of each alarm: where, since when, how deep."""
+    lines = []
+    for figures in hashes:
+        for name, told in (("floor_alarm", "is below the floor"), ("change_alarm", "has fallen")):
+            alarm = figures[name]
+            if alarm is not None and alarm["alarmed_at_label"] is not None:
+                lines.append(f"{_hash(figures)} {told}: {_when(alarm)}; {_depth(alarm)}.")
+    return lines
+
+
+def _when(alarm: Figures) -> str:
+    since = alarm["since_change"]
+    days = "" if since["days"] is None else f", {since['days']:,.1f} days"
+    return f"seen {count(since['labels'])} labels, {count(since['events'])} events{days} after it began"
+
+
+def _depth(alarm: Figures) -> str:
+    effect = alarm["effect"]
+    ends = f"{100 * effect['low']:+.1f} to {100 * effect['high']:+.1f}"
+    return f"since then {100 * effect['value']:+.1f} points from the floor ({ends}, n = {count(effect['n'])})"
+
+
+def _teacher_line(teacher: Figures) -> str:
+    own, student = teacher["self_agreement"], teacher["agreement"]
+    line = (
+        f"The teacher agrees with itself on {percent(own['rate'])} ({interval_percent(own)}, n = {count(own['n'])});"
+        f" the student with it on {percent(student['rate'])}"
+    )
+    if teacher["ratio"] is not None:
+        line += f", {teacher['ratio']:.2f} of that"
+    alarm = teacher["change_alarm"]
+    fallen = alarm is not None and alarm["alarmed_at_label"] is not None
+    return line + (f"; it has fallen, seen at its event {alarm['alarmed_at_label']:,}." if fallen else ".")
 
 
 def _source(floor: Figures) -> str:

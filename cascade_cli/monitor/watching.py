@@ -6,25 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cascade_cli.monitor.labels import HashLabels, Label
-from cascade_cli.stats import wilson
-from cascade_cli.stats.eprocess import (
-    ALPHA,
-    ChangeAlarm,
-    FloorAlarm,
-    baseline_floor,
-    confidence_sequence,
-    detection,
-    e_bh,
-    level_of,
-)
-from cascade_cli.stats.estimates import INSUFFICIENT
+from cascade_cli.monitor.alarms import change_alarm, floor_alarm
+from cascade_cli.monitor.labels import HashLabels
+from cascade_cli.simulate import estimate_figures, rate_figures
+from cascade_cli.stats.eprocess import ALPHA, baseline_floor, confidence_sequence, e_bh, level_of
+from cascade_cli.stats.estimates import INSUFFICIENT, Stratum, hajek, post_stratified
 
 Figures = dict[str, Any]
-_PLANNED_DROPS = (0.03, 0.06, 0.12)
-_PLANNED_LABELS = 1_000
-
-
 BASELINE_LABELS = 200
 """Labels that make a floor: the first so many of a hash, so that it never moves once they are there."""
 
@@ -95,9 +83,44 @@ def watch(found: Sequence[HashLabels], floor: Floor | None) -> list[Figures]:
     return figures
 
 
+def agreement_of(each: HashLabels) -> Figures:
+    """Agreement of a hash's standing events: Wilson's interval, weighed where a burn-in sampled them at other rates."""
+    agrees, rates = [label.agrees for label in each.labels], [label.rate for label in each.labels]
+    if len(set(rates)) > 1:
+        return estimate_figures(hajek(agrees, rates))
+    return rate_figures(each.agree, len(agrees))
+
+
+def agreement_of_all(found: Sequence[HashLabels]) -> Figures:
+    """Agreement of all standing events, each hash weighing as much as it has of them (Holt and Smith, 1979).
+
+    Returns:
+        ``rate``, ``low``, ``high`` and ``n``; undefined where a hash with standing events has no label yet.
+    """
+    strata = [Stratum(each.standing, len(each.labels), each.agree) for each in found]
+    return estimate_figures(post_stratified(strata))
+
+
+def notices_of(found: Sequence[HashLabels], trained: Sequence[str]) -> list[Figures]:
+    """What is worth knowing of a hash before there is anything to alarm about: it is new, or unknown to the student.
+
+    Args:
+        found: the labels of each hash.
+        trained: the prompt hashes that the student was trained on; empty where nobody said.
+    """
+    notices = []
+    for each in found:
+        known = {"system_prompt_hash": each.prompt_hash, "events": each.events, "labels": len(each.labels)}
+        if len(each.labels) < INSUFFICIENT:
+            notices.append({"kind": "new_hash", **known})
+        if trained and each.prompt_hash not in trained:
+            notices.append({"kind": "untrained_hash", **known})
+    return notices
+
+
 def _figures(each: HashLabels, floor: Floor | None, place: int | None) -> Figures:
     labels, agree = len(each.labels), each.agree
-    interval, sequence = wilson(agree, labels), confidence_sequence(agree, labels - agree)
+    sequence = confidence_sequence(agree, labels - agree)
     return {
         "system_prompt_hash": each.prompt_hash,
         "events": each.events,
@@ -107,90 +130,14 @@ def _figures(each: HashLabels, floor: Floor | None, place: int | None) -> Figure
         "missing": each.missing,
         "repeated": each.repeated,
         "insufficient": labels < INSUFFICIENT,
-        "agreement": {
-            "rate": agree / labels if labels else None,
-            "low": interval.low if interval else None,
-            "high": interval.high if interval else None,
-            "n": labels,
-        },
+        "agreement": agreement_of(each),
         "confidence_sequence": None if sequence is None else asdict(sequence),
         "days": each.days,
         "labels_per_day": labels / each.days if each.days else None,
-        "floor_alarm": None if floor is None or place is None else _floor_alarm(each, floor, place),
-        "change_alarm": None if floor is None else _change_alarm(each, floor, floor.labels if place is None else 0),
+        "floor_alarm": (
+            None if floor is None or place is None else floor_alarm(each, floor.value, level_of(place, floor.alpha))
+        ),
+        "change_alarm": (
+            None if floor is None else change_alarm(each, floor.value, floor.labels if place is None else 0)
+        ),
     }
-
-
-def _floor_alarm(each: HashLabels, floor: Floor, place: int) -> Figures:
-    alarm = FloorAlarm(floor.value, level_of(place, floor.alpha))
-    for label in each.labels:
-        alarm = alarm.after(agrees=label.agrees)
-    return {
-        "e_value": alarm.e_value,
-        "threshold": 1 / alarm.alpha,
-        "level": alarm.alpha,
-        **_when(alarm.alarmed_at, each, floor),
-    }
-
-
-def _change_alarm(each: HashLabels, floor: Floor, passed_over: int) -> Figures:
-    alarm = ChangeAlarm(floor.value)
-    for label in each.labels[passed_over:]:
-        alarm = alarm.after(agrees=label.agrees)
-    alarmed_at = None if alarm.alarmed_at is None else alarm.alarmed_at + passed_over
-    return {
-        "statistic": alarm.statistic,
-        "average_run_length": alarm.average_run_length,
-        **_when(alarmed_at, each, floor),
-    }
-
-
-def _when(alarmed_at: int | None, each: HashLabels, floor: Floor) -> Figures:
-    """The label that set it off, how far into the hash that was, and by how much agreement lies below the floor now."""
-    label: Label | None = each.labels[alarmed_at - 1] if alarmed_at else None
-    days = None
-    if label is not None and label.at is not None and each.first_at is not None:
-        days = (label.at - each.first_at).total_seconds() / 86_400
-    labels, interval = len(each.labels), wilson(each.agree, len(each.labels))
-    effect = None
-    if label is not None and interval is not None:
-        below = each.agree / labels - floor.value
-        effect = {"value": below, "low": interval.low - floor.value, "high": interval.high - floor.value}
-    return {
-        "alarmed_at_label": alarmed_at,
-        "effect": effect,
-        "event_id": label.event_id if label else None,
-        "at": label.at.isoformat() if label and label.at else None,
-        "days_since_first_event": days,
-    }
-
-
-def plan(floor: Floor, hashes: int, labels_per_day: float | None) -> list[Figures]:
-    """For falls of a few depths below the floor: labels and days until the alarm of the next hash goes off.
-
-    Args:
-        floor: what the alarms defend.
-        hashes: how many are watched already; the next one's alarm has what is left of the level for it.
-        labels_per_day: of the latest hash; None where unknown.
-
-    Returns:
-        One line a depth; the median is None where it lies beyond a thousand labels.
-    """
-    lines = []
-    for drop in _PLANNED_DROPS:
-        if drop >= floor.value:
-            continue
-        level = level_of(hashes + 1, floor.alpha)
-        found = detection(floor.value - drop, floor.value, _PLANNED_LABELS, alpha=level)
-        days = found.median / labels_per_day if found.median and labels_per_day else None
-        lines.append(
-            {
-                "drop": drop,
-                "median_labels": found.median,
-                "p90_labels": found.p90,
-                "median_days": days,
-                "within": _PLANNED_LABELS,
-                "probability": found.probability,
-            }
-        )
-    return lines

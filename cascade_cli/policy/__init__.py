@@ -1,6 +1,6 @@
 """What decides whether an event must go to the teacher: arithmetic only."""
 
-from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide
+from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide, gates_of
 from cascade_cli.policy.gates import Case, usable_extraction
 from cascade_cli.policy.grounding import known_emails
 from cascade_cli.policy.observing import Observation, observe
@@ -17,6 +17,7 @@ __all__ = [
     "Policy",
     "decide",
     "exact_rate",
+    "gates_of",
     "known_emails",
     "observe",
     "rate_at",

@@ -55,6 +55,9 @@ class Policy:
         verifier_threshold: in [0, 1]; a verifier's score above it escalates; None leaves the verifier out.
         salt: of the sampler.
         gates: the reason codes in force, whatever their order; the sample always is.
+        burn_in_events: so many standing events of a prompt hash that was never seen are all sampled, then ever fewer
+            (:func:`~cascade_cli.policy.rate_at`); 0 samples every age alike. Who calls ``decide`` knows the age, and
+            gives the rate.
 
     Raises:
         ValueError: a setting is out of its range or a reason is unknown.
@@ -67,6 +70,7 @@ class Policy:
     verifier_threshold: float | None = None
     salt: str = "cascade"
     gates: frozenset[str] = frozenset(GATES)
+    burn_in_events: int = 0
 
     def __post_init__(self) -> None:
         put = object.__setattr__  # the record is frozen once it is made
@@ -76,6 +80,8 @@ class Policy:
         put(self, "gates", _known_reasons(self.gates))
         if self.verifier_threshold is not None:
             put(self, "verifier_threshold", float(exact_rate(self.verifier_threshold)))
+        if self.burn_in_events < 0:
+            raise ValueError(f"burn_in_events must be at least 0, not {self.burn_in_events}")
 
     @property
     def fingerprint(self) -> str:

@@ -103,6 +103,7 @@ def _answer(answer: StudentAnswer, answered_at: datetime) -> Record:
         answer.sample_index,
         _text(answer.response),
         answer.student_ms,
+        _text(json.dumps(dict(answer.signals))) if answer.signals else None,
         answered_at,
     )
 

@@ -9,4 +9,4 @@ COPY {traces}
 FROM STDIN;
 
 -- name: copy_answers
-COPY {answers} (event_id, student_model, prompt_shape, sample_index, response, student_ms, answered_at) FROM STDIN;
+COPY {answers} (event_id, student_model, prompt_shape, sample_index, response, student_ms, signals, answered_at) FROM STDIN;

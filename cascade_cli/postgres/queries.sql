@@ -106,7 +106,7 @@ LIMIT %(page_size)s;
 
 -- name: page_of_answers
 SELECT
-    event_id, response, student_model, prompt_shape, sample_index, student_ms, answered_at
+    event_id, response, student_model, prompt_shape, sample_index, student_ms, signals::text, answered_at
 FROM {answers}
 WHERE (answered_at, event_id, student_model, prompt_shape, sample_index)
     > (%(after_at)s, %(event_id)s, %(student_model)s, %(prompt_shape)s, %(sample_index)s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from psycopg.rows import class_row
 
+from cascade_cli.errors import DependencyError
 from cascade_cli.ledger import LedgerEntry
 from cascade_cli.postgres.connection import compose, connect, explained, place
 from cascade_cli.postgres.decoding import StoredTrace, row_of
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.tables import QUERIES, check_mapped_tables, is_readable
 from cascade_cli.records import BadRow, Row, StudentAnswer
+from cascade_cli.signals import read_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +48,7 @@ class _StoredAnswer:
     prompt_shape: str
     sample_index: int
     student_ms: float | None
+    signals: str | None
     answered_at: datetime
 
     def answer(self) -> StudentAnswer:
@@ -55,7 +59,14 @@ class _StoredAnswer:
             self.prompt_shape,
             self.sample_index,
             self.student_ms,
+            self._signals(),
         )
+
+    def _signals(self) -> dict[str, float]:
+        try:
+            return read_signals(json.loads(self.signals or "{}"))
+        except ValueError as error:
+            raise DependencyError(f"{ANSWERS_TABLE}, event {self.event_id}: signals: {error}.") from error
 
 
 class PostgresSource:

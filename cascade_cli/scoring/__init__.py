@@ -5,7 +5,7 @@ from cascade_cli.scoring.comparison_run import run_compare
 from cascade_cli.scoring.configuring import scoring_config
 from cascade_cli.scoring.frames import Observer, Request, Scored, warnings_of
 from cascade_cli.scoring.gates import Conditions
-from cascade_cli.scoring.judging import answered, shown_event
+from cascade_cli.scoring.judging import answered, read_pair, shown_event
 from cascade_cli.scoring.pairs import PairSource, score_pairs
 from cascade_cli.scoring.score_run import Inquiry, run_score
 
@@ -17,6 +17,7 @@ __all__ = [
     "Request",
     "Scored",
     "answered",
+    "read_pair",
     "resolve_cluster",
     "run_compare",
     "run_score",

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import polars as pl
 
-from cascade_cli.scoring.frames import FIGURES, PAIR_KEY, Chunk, Intake, Request, Scored, assemble, score_chunks
+from cascade_cli.scoring.frames import (
+    FIGURES,
+    PAIR_KEY,
+    Chunk,
+    Intake,
+    Request,
+    Scored,
+    Through,
+    assemble,
+    score_chunks,
+)
 from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 
 _PAIRS_BETWEEN_WRITES = 20_000
@@ -21,6 +31,7 @@ def score_workspace(
     *,
     processes: int = 1,
     advance: Callable[[int], None] = lambda _items: None,
+    through: Through = iter,
 ) -> Scored:
     """Score the pairs of a workspace; what is new is kept as it comes, so that a kill loses little.
 
@@ -31,7 +42,9 @@ def score_workspace(
         known = workspace.read_scores(fingerprint)
     if request.item_column is not None:
         known = known.clear()
-    intake = Intake(stream_pairs(path, only), advance, {hash(key) for key in known.select(PAIR_KEY).iter_rows()})
+    intake = Intake(
+        through(stream_pairs(path, only)), advance, {hash(key) for key in known.select(PAIR_KEY).iter_rows()}
+    )
     chunks = score_chunks(intake, request, processes=processes)
     return _with_known(assemble(_kept(chunks, path, fingerprint), intake, request), known)
 

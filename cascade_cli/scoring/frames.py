@@ -114,6 +114,8 @@ class Scored:
 
 
 _BAD_ROWS_SHOWN = 5
+Through = Callable[[Iterable[Row | BadRow]], Iterable[Row | BadRow]]
+"""What rows pass through on their way to the metric, unchanged."""
 Task = tuple[Row, bool]
 """A row, and whether its figures are known already."""
 

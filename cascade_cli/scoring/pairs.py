@@ -12,7 +12,7 @@ from cascade_cli.moments import read_since
 from cascade_cli.recording import recorded_run
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.cached import score_workspace
-from cascade_cli.scoring.frames import Intake, Request, Scored, score_stream
+from cascade_cli.scoring.frames import Intake, Request, Scored, Through, score_stream
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 
@@ -59,9 +59,23 @@ def _is_wanted(row: Row, only: PairFilter) -> bool:
 
 
 def score_pairs(
-    source: PairSource, request: Request, settings: Settings, console: Console, *, command: str
+    source: PairSource,
+    request: Request,
+    settings: Settings,
+    console: Console,
+    *,
+    command: str,
+    through: Through = iter,
 ) -> tuple[Scored, str | None]:
     """Score every pair; of a workspace what is new is kept and the run is recorded.
+
+    Args:
+        source: which pairs.
+        request: what to work out.
+        settings: where the workspace is.
+        console: is told of the progress.
+        command: the name under which a run is recorded.
+        through: sees all rows as they pass, those too that a later one replaces.
 
     Returns:
         What was worked out, and the id of the run; None where none is recorded.
@@ -71,11 +85,15 @@ def score_pairs(
     """
     if source.location is not None:
         with console.progress("scoring") as advance:
-            return score_stream(Intake(source.rows_of_file(), advance), request, processes=source.processes), None
+            return score_stream(
+                Intake(through(source.rows_of_file()), advance), request, processes=source.processes
+            ), None
     path = settings[WORKSPACE_PATH]
     with Workspace.open(path):
         pass  # without one there is nothing to score, and none is made
     with recorded_run(path, command, settings) as run, console.progress("scoring") as advance:
-        scored = score_workspace(path, source.filter(), request, processes=source.processes, advance=advance)
+        scored = score_workspace(
+            path, source.filter(), request, processes=source.processes, advance=advance, through=through
+        )
         run.counts |= {"pairs": len(scored.figures), "cached": scored.cached, "not_asked": scored.not_asked}
     return scored, run.run_id

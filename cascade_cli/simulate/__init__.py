@@ -1,23 +1,33 @@
 """Policies replayed over recorded pairs: what escalates and why, what stays wrong, what it costs."""
 
-from cascade_cli.simulate.cells import BIT, Ints, fired_masks
+from cascade_cli.simulate.cells import BIT, Floats, Ints, fired_masks, rates_in_force
 from cascade_cli.simulate.events import AGREES, NO_LABEL, OBSERVER, Events, events_of
-from cascade_cli.simulate.figures import policy_figures
+from cascade_cli.simulate.figures import estimate_figures, policy_figures, rate_figures
+from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.policies import read_wanted, split_names
 from cascade_cli.simulate.simulate_run import Simulation, run_simulate, too_many_unreadable
+from cascade_cli.simulate.tables import PLAN
+from cascade_cli.simulate.variations import read_ways
 
 __all__ = [
     "AGREES",
     "BIT",
     "NO_LABEL",
     "OBSERVER",
+    "PLAN",
     "Events",
+    "Floats",
     "Ints",
     "Simulation",
+    "detection_plan",
+    "estimate_figures",
     "events_of",
     "fired_masks",
     "policy_figures",
+    "rate_figures",
+    "rates_in_force",
     "read_wanted",
+    "read_ways",
     "run_simulate",
     "split_names",
     "too_many_unreadable",

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cascade_cli.policy import REASONS, Policy, sample_unit, units_below
+from cascade_cli.policy import REASONS, UNITS, Policy, sample_unit, units_below
+from cascade_cli.simulate.burn_in import units_in_force
 from cascade_cli.simulate.events import COSTS, Events
 
 Ints = npt.NDArray[np.int64]
@@ -87,7 +88,7 @@ def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
 
     Args:
         events: of any number.
-        policies: of any number; their rates are in force throughout.
+        policies: of any number. One with a burn-in looks at every event by itself, some seconds for a million.
 
     Returns:
         One tally a policy, in their order.
@@ -98,14 +99,29 @@ def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
         grid = _Grid.of([policies[place] for place in places])
         cells, counts, costs = _cells(_columns(events, grid), events)
         for place in places:
-            tallies[place] = _tally(_masks(cells, grid, policies[place]), counts, costs)
+            policy = policies[place]
+            if policy.burn_in_events:
+                tallies[place] = Tally(*_summed(fired_masks(events, policy), MASKS, events))
+            else:
+                tallies[place] = _tally(_masks(cells, grid, policy, _sampled(cells, grid, policy)), counts, costs)
     return [tallies[place] for place in range(len(policies))]
 
 
 def fired_masks(events: Events, policy: Policy) -> Ints:
     """For each event the mask of what fires under one policy, shape (n,)."""
     grid = _Grid.of([policy])
-    return _masks(_columns(events, grid), grid, policy)
+    columns = _columns(events, grid)
+    if not policy.burn_in_events:
+        return _masks(columns, grid, policy, _sampled(columns, grid, policy))
+    sampled = _units(events, policy.salt) < units_in_force(events, _standing(columns, grid, policy), policy)
+    return _masks(columns, grid, policy, sampled)
+
+
+def rates_in_force(events: Events, policy: Policy) -> Floats:
+    """For each event the rate at which it is sampled, in [0, 1], shape (n,); it differs during a burn-in only."""
+    grid = _Grid.of([policy])
+    standing = _standing(_columns(events, grid), grid, policy)
+    return units_in_force(events, standing, policy) / UNITS
 
 
 def reasons_of(mask: int) -> tuple[str, ...]:
@@ -114,15 +130,18 @@ def reasons_of(mask: int) -> tuple[str, ...]:
 
 
 def _columns(events: Events, grid: _Grid) -> _Columns:
-    units = np.fromiter((sample_unit(event_id, grid.salt) for event_id in events.ids), np.int64, len(events))
     scores = np.searchsorted(np.array(grid.thresholds), events.verifier, side="left")
     return _Columns(
         vip=_stacked(((events.arenas == arena).fill_null(value=False) for arena in grid.arenas), len(events)),
         flags=np.column_stack([events.parse_fail, events.empty, events.ungrounded]),
         categories=_stacked((events.categories.list.contains(name) for name in grid.categories), len(events)),
-        unit_bin=np.searchsorted(np.array(grid.units), units, side="right"),
+        unit_bin=np.searchsorted(np.array(grid.units), _units(events, grid.salt), side="right"),
         score_bin=np.where(np.isnan(events.verifier), 0, scores),
     )
+
+
+def _units(events: Events, salt: str) -> Ints:
+    return np.fromiter((sample_unit(event_id, salt) for event_id in events.ids), np.int64, len(events))
 
 
 def _stacked(columns: Iterable[pl.Series], length: int) -> Bools:
@@ -140,12 +159,7 @@ def _cells(columns: _Columns, events: Events) -> tuple[_Columns, Ints, dict[str,
             codes = len(first)
         code, codes = code * values + column, codes * values
     first, code = _numbered(code)
-    counts = np.bincount(code * LABELS + events.labels, minlength=len(first) * LABELS).reshape(-1, LABELS)
-    costs: dict[str, Floats] = {}
-    for name in COSTS:
-        known = ~np.isnan(events.costs[name])
-        costs[name] = _sums(code[known], events.costs[name][known], len(first))
-        costs[f"known_{name}"] = _sums(code, known.astype(np.float64), len(first))
+    counts, costs = _summed(code, len(first), events)
     cells = _Columns(
         columns.vip[first],
         columns.flags[first],
@@ -154,6 +168,17 @@ def _cells(columns: _Columns, events: Events) -> tuple[_Columns, Ints, dict[str,
         columns.score_bin[first],
     )
     return cells, counts, costs
+
+
+def _summed(groups: Ints, length: int, events: Events) -> tuple[Ints, dict[str, Floats]]:
+    """The events of each group by label, shape (length, labels), and their summed costs."""
+    counts = np.bincount(groups * LABELS + events.labels, minlength=length * LABELS).reshape(-1, LABELS)
+    costs: dict[str, Floats] = {}
+    for name in COSTS:
+        known = ~np.isnan(events.costs[name])
+        costs[name] = _sums(groups[known], events.costs[name][known], length)
+        costs[f"known_{name}"] = _sums(groups, known.astype(np.float64), length)
+    return counts, costs
 
 
 def _sums(groups: Ints, values: Floats, length: int) -> Floats:
@@ -167,9 +192,19 @@ def _numbered(code: Ints) -> tuple[Ints, Ints]:
     return first, numbers
 
 
-def _masks(columns: _Columns, grid: _Grid, policy: Policy) -> Ints:
+def _sampled(columns: _Columns, grid: _Grid, policy: Policy) -> Bools:
+    """Whether the policy's own rate takes each line."""
+    return np.asarray(columns.unit_bin <= grid.units.index(units_below(policy.sample_rate)), dtype=np.bool_)
+
+
+def _standing(columns: _Columns, grid: _Grid, policy: Policy) -> Bools:
+    """Whether no gate but the sample fires in each line, whatever the rate."""
+    unsampled = np.zeros(len(columns.unit_bin), dtype=np.bool_)
+    return np.asarray(_masks(columns, grid, policy, unsampled) == 0, dtype=np.bool_)
+
+
+def _masks(columns: _Columns, grid: _Grid, policy: Policy, sampled: Bools) -> Ints:
     """What fires in each line, by the rules of ``decide``."""
-    sampled = columns.unit_bin <= grid.units.index(units_below(policy.sample_rate))
     vip = _any_of(columns.vip, grid.arenas, policy.vip_arenas)
     high_value = _any_of(columns.categories, grid.categories, policy.high_value_categories)
     threshold = policy.verifier_threshold

@@ -21,6 +21,7 @@ from cascade_cli.stats.deferral import (
     regret,
 )
 
+_MOST_POINTS = 200
 _TARGETS = (0.9, 0.95, 0.98, 0.99)
 
 
@@ -32,9 +33,11 @@ def curves_of(events: Events, masks: Ints) -> Figures:
         masks: what fires for each under the policy, shape (n,); the sample is no choice and is left out.
 
     Returns:
-        ``labelled``; a curve for each of ``gates``, ``random`` and ``oracle`` as pairs of share and agreement, straight
-        in between; ``augrc`` of each; ``normalised_gain`` of the gates, 0 at random and 1 for the oracle, None where
-        every event agrees or none does; their ``regret``; and under ``targets`` the share that each needs.
+        ``labelled``; a curve for each of ``gates``, ``random``, ``oracle`` and, where events have its scores,
+        ``verifier``, as at most some hundred pairs of share and agreement, straight in between; ``augrc`` of each;
+        ``normalised_gain`` of the gates, 0 at random and 1 for the oracle, None where every event agrees or none does;
+        their ``regret``; and under ``targets`` the share that each needs. Events without a score come last in the
+        verifier's order.
     """
     known = events.labels != NO_LABEL
     agrees = (events.labels[known] == AGREES).astype(np.float64)
@@ -45,6 +48,9 @@ def curves_of(events: Events, masks: Ints) -> Figures:
     gates = deferral_curve(agrees, right, fired)
     curves = {"gates": gates, "random": random_curve(agrees, right), "oracle": oracle_curve(agrees, right)}
     scores = {"gates": fired, "random": np.zeros(len(agrees)), "oracle": 1 - agrees}
+    if not np.isnan(events.verifier).all():
+        scores["verifier"] = np.nan_to_num(events.verifier[known], nan=-1.0)
+        curves["verifier"] = deferral_curve(agrees, right, scores["verifier"])
     return {
         "labelled": len(agrees),
         **{name: _points(curve) for name, curve in curves.items()},
@@ -59,7 +65,9 @@ def curves_of(events: Events, masks: Ints) -> Figures:
 
 
 def _points(curve: DeferralCurve) -> list[list[float]]:
-    return [list(point) for point in zip((curve.deferred / curve.events).tolist(), curve.quality.tolist(), strict=True)]
+    last = len(curve.deferred) - 1
+    kept = np.unique(np.linspace(0, last, min(last, _MOST_POINTS) + 1).round().astype(np.int64))
+    return np.column_stack([curve.deferred[kept] / curve.events, curve.quality[kept]]).tolist()  # type: ignore[no-any-return]
 
 
 def _share(curve: DeferralCurve, quality: float) -> float | None:

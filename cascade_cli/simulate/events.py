@@ -17,6 +17,8 @@ from cascade_cli.scoring import Observer, Scored, answered, shown_event
 NO_LABEL, DISAGREES, AGREES = 0, 1, 2
 """What is known of an event: nothing, or what the score says."""
 
+VERIFIER = "verifier"
+
 COSTS = ("teacher_ms", "student_ms", "prompt_chars", "teacher_chars", "student_chars")
 """What an event's two answers took; unknown milliseconds are NaN."""
 
@@ -39,6 +41,7 @@ def read_observation(row: Row) -> tuple[object, ...]:
         len(trace.user_prompt or event.content or ""),
         len(trace.raw_response),
         len(answer.response or ""),
+        answer.signals.get(VERIFIER),
     )
 
 
@@ -55,6 +58,7 @@ OBSERVER = Observer(
         "prompt_chars": pl.Int32,
         "teacher_chars": pl.Int32,
         "student_chars": pl.Int32,
+        VERIFIER: pl.Float64,
     },
     read_observation,
 )
@@ -99,6 +103,19 @@ class Events:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def per_day(self) -> float | None:
+        """How many come in a day; None where they are undated or all at once."""
+        dated = self.created_at.drop_nulls()
+        span_s = (dated.max() - dated.min()).total_seconds() if len(dated) else 0.0  # type: ignore[union-attr, operator]
+        return len(self) / span_s * 86_400 if span_s else None
+
+    @property
+    def claim_order(self) -> npt.NDArray[np.int64]:
+        """The places of the events in the order of their moments, shape (n,); undated ones first, else as they came."""
+        moments = self.created_at.dt.epoch("us").fill_null(np.iinfo(np.int64).min).to_numpy()
+        return np.argsort(moments, kind="stable")
+
 
 def events_of(scored: Scored, *, by_hash: bool = False) -> Events:
     """The events of scored pairs whose request had :data:`OBSERVER`.
@@ -141,7 +158,7 @@ def events_from(frame: pl.DataFrame, repeated: int = 0) -> Events:
         ungrounded=frame["ungrounded"].to_numpy(),
         categories=frame["categories"],
         labels=frame.select(label.cast(pl.Int8)).to_series().to_numpy(),
-        verifier=np.full(len(frame), np.nan),
+        verifier=frame[VERIFIER].fill_null(np.nan).to_numpy(),
         costs={name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in COSTS},
         repeated=repeated,
     )

@@ -12,6 +12,7 @@ from cascade_cli.simulate.cells import BIT, MASKS, Bools, Tally, reasons_of
 from cascade_cli.simulate.events import AGREES, DISAGREES
 from cascade_cli.simulate.prices import Prices, dollars
 from cascade_cli.stats import Interval, wilson
+from cascade_cli.stats.estimates import Estimate
 
 Figures = dict[str, Any]
 """Figures in the shape of the JSON of ``cascade simulate``: numbers, None, and mappings and lists of them."""
@@ -48,6 +49,7 @@ def policy_figures(policy: Policy) -> Figures:
         "verifier_threshold": policy.verifier_threshold,
         "salt": policy.salt,
         "gates": [reason for reason in REASONS if reason in policy.gates],
+        "burn_in_events": policy.burn_in_events,
     }
 
 
@@ -68,7 +70,7 @@ def figures_of(policy: Policy, tally: Tally, prices: Prices, effects: DesignEffe
     return {
         "policy": policy_figures(policy),
         "sample_rate": float(policy.sample_rate),
-        "escalation": {**_rate(escalated, events, effects.escalation), "by_reason": _by_reason(tally)},
+        "escalation": {**rate_figures(escalated, events, effects.escalation), "by_reason": _by_reason(tally)},
         "standing": _count(tally, ~_GATED),
         "left_standing": _count(tally, ~_ESCALATED),
         "standing_agreement": _agreement(tally, ~_GATED, effects.standing),
@@ -98,9 +100,17 @@ def _count(tally: Tally, masks: Bools, label: int | None = None) -> int:
     return int(chosen.sum() if label is None else chosen[:, label].sum())
 
 
-def _rate(hits: float, n: int, effect: float = 1.0) -> Figures:
+def rate_figures(hits: float, n: int, effect: float = 1.0) -> Figures:
+    """A rate with Wilson's interval, its variance multiplied by a design effect; undefined where n is 0."""
     interval = wilson(hits / effect, n / effect)
     return {"rate": hits / n if n else None, **_bounds(interval), "n": n}
+
+
+def estimate_figures(found: Estimate | None) -> Figures:
+    """An estimate in the shape of the other rates; undefined without labels."""
+    if found is None:
+        return {"rate": None, "low": None, "high": None, "n": 0}
+    return {"rate": found.rate, "low": found.interval.low, "high": found.interval.high, "n": found.labels}
 
 
 def _bounds(interval: Interval | None) -> Figures:
@@ -109,7 +119,7 @@ def _bounds(interval: Interval | None) -> Figures:
 
 def _agreement(tally: Tally, masks: Bools, effect: float) -> Figures:
     agree, disagree = (_count(tally, masks, label) for label in (AGREES, DISAGREES))
-    return _rate(agree, agree + disagree, effect)
+    return rate_figures(agree, agree + disagree, effect)
 
 
 def _residual(tally: Tally, events: int, effect: float) -> Figures:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,14 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.errors import UsageError
+from cascade_cli.policy import Policy
+from cascade_cli.simulate.cells import fired_masks
 from cascade_cli.simulate.events import Events
 from cascade_cli.simulate.figures import Figures
 from cascade_cli.simulate.fleet import Fleet, FleetUse, simulate_fleet
 
 _HOUR_S = 3600.0
+_MARGIN = Decimal("0.01")
 
 
 def read_fleet(settings: Settings) -> Fleet:
@@ -36,13 +40,17 @@ def read_fleet(settings: Settings) -> Fleet:
     )
 
 
-def fleet_figures(events: Events, escalated: npt.NDArray[np.bool_], settings: Settings) -> Figures:
+def fleet_figures(events: Events, policy: Policy, settings: Settings) -> Figures:
     """What the fleet does for the escalated events, and what it would do for all of them.
 
     Args:
         events: with the moments of their traces as arrivals, and the teacher's milliseconds as times of service.
-        escalated: shape (n,); which of them go to the teacher.
+        policy: which of them go to the teacher.
         settings: the fleet and its prices.
+
+    Returns:
+        The fleet's settings, what it does under the policy and for everything, and dollars. The marginal ones are those
+        of each further event if the sampler took one in a hundred more: no idle replica's, only what they add.
 
     Raises:
         UsageError: events have no moment or no milliseconds.
@@ -50,15 +58,19 @@ def fleet_figures(events: Events, escalated: npt.NDArray[np.bool_], settings: Se
     arrivals_s, services_s = _arrivals(events)
     order = np.argsort(arrivals_s, kind="stable")
     fleet, span_s = read_fleet(settings), float(np.ptp(arrivals_s)) if len(events) else 0.0
-    chosen = order[escalated[order]]
-    use = simulate_fleet(arrivals_s[chosen].tolist(), services_s[chosen].tolist(), fleet)
-    for_all = simulate_fleet(arrivals_s[order].tolist(), services_s[order].tolist(), fleet)
+    masks = fired_masks(events, policy)
+    more = replace(policy, sample_rate=min(policy.sample_rate + _MARGIN, Decimal(1)))
+    use, for_more, for_all = (
+        simulate_fleet(arrivals_s[chosen].tolist(), services_s[chosen].tolist(), fleet)
+        for chosen in (order[masks[order] > 0], order[fired_masks(events, more)[order] > 0], order)
+    )
     return {
         "settings": asdict(fleet),
         "span_s": span_s,
         "policy": _figures(use),
         "teacher_for_all": _figures(for_all),
         **_dollars(use, for_all, span_s, len(events), settings),
+        "marginal_usd_per_escalated_event": _marginal(use, for_more, settings),
     }
 
 
@@ -76,6 +88,12 @@ def _arrivals(events: Events) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
 
 def _figures(use: FleetUse) -> Figures:
     return {**asdict(use), "utilisation": use.utilisation}
+
+
+def _marginal(use: FleetUse, for_more: FleetUse, settings: Settings) -> float | None:
+    """Dollars that each further event adds; None without a price, or where there is none to add."""
+    replica, added = settings[FLEET_USD_PER_HOUR], for_more.events - use.events
+    return None if replica is None or not added else (for_more.billed_s - use.billed_s) / _HOUR_S * replica / added
 
 
 def _dollars(use: FleetUse, for_all: FleetUse, span_s: float, events: int, settings: Settings) -> Figures:

@@ -14,7 +14,7 @@ from cascade_cli.errors import UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.simulate.cells import BIT, Ints, fired_masks
 from cascade_cli.simulate.events import AGREES, NO_LABEL, Events
-from cascade_cli.simulate.figures import Figures, policy_figures
+from cascade_cli.simulate.figures import Figures, estimate_figures, policy_figures
 from cascade_cli.stats.estimates import Estimate, hajek
 
 Floats = npt.NDArray[np.float64]
@@ -33,13 +33,18 @@ def replay_log(events: Events, logged: Policy, policy: Policy) -> Figures:
         high, n, ``effective_n``, ``largest_weight`` and ``insufficient``; None where there is no label.
 
     Raises:
-        UsageError: not identified, for at a rate of 0 nothing was ever seen of the events that stood; or it is no log
-            of that policy, for it holds events that the policy would not have labelled.
+        UsageError: not identified, for at a rate of 0 nothing was ever seen of the events that stood; it is no log of
+            that policy, for it holds events that the policy would not have labelled; or a policy has a burn-in.
     """
     if not logged.sample_rate:
         raise UsageError(
             "Not identified: at a logged rate of 0 nothing was seen of the events that stood.",
             hint="Only a log with a sample can tell what another policy would have done.",
+        )
+    if logged.burn_in_events or policy.burn_in_events:
+        raise UsageError(
+            "A burn-in cannot be replayed on a log: how old a prompt hash was is known of a full record only.",
+            hint="Leave --logged-rate out, or set policy.burn_in_events to 0.",
         )
     seen = fired_masks(events, logged)
     _check(seen, logged)
@@ -81,16 +86,11 @@ def _estimate(events: Events, values: Floats, chances: Floats, among: npt.NDArra
 
 
 def _figures(found: Estimate | None) -> Figures:
-    if found is None:
-        return {**dict.fromkeys(("rate", "low", "high", "effective_n", "largest_weight")), "n": 0, "insufficient": True}
     return {
-        "rate": found.rate,
-        "low": found.interval.low,
-        "high": found.interval.high,
-        "n": found.labels,
-        "effective_n": found.effective_labels,
-        "largest_weight": found.largest_weight,
-        "insufficient": not found.sufficient,
+        **estimate_figures(found),
+        "effective_n": found.effective_labels if found else None,
+        "largest_weight": found.largest_weight if found else None,
+        "insufficient": found is None or not found.sufficient,
     }
 
 

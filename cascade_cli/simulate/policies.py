@@ -9,9 +9,11 @@ from difflib import get_close_matches
 
 from cascade_cli.config import (
     COMMAND_LINE,
+    POLICY_BURN_IN_EVENTS,
     POLICY_HIGH_VALUE_CATEGORIES,
     POLICY_SALT,
     POLICY_SAMPLE_RATE,
+    POLICY_VERIFIER_THRESHOLD,
     POLICY_VIP_ARENAS,
     Settings,
 )
@@ -19,7 +21,7 @@ from cascade_cli.errors import UsageError
 from cascade_cli.policy import GATES, Policy, exact_rate
 from cascade_cli.simulate.events import Events
 
-_MOST_RATES = 10_000
+_MOST_SHARES = 10_000
 _SWEEP_PARTS = 3
 
 
@@ -28,24 +30,35 @@ class Wanted:
     """The policies that were asked for.
 
     Attributes:
-        base: everything but the rates; its own rate is the first of them.
+        base: everything but rates and thresholds; its own are the first of them.
         rates: sample rates to replay, each once, in the order asked for.
+        thresholds: of the verifier, likewise; None leaves it out.
         named: keys of the settings that came from the command line: a name there that is nearly one of the data's is a
             slip.
     """
 
     base: Policy
     rates: tuple[Decimal, ...]
+    thresholds: tuple[Decimal | None, ...] = (None,)
     named: frozenset[str] = frozenset()
 
     @property
     def policies(self) -> list[Policy]:
-        """One policy a rate."""
-        return [replace(self.base, sample_rate=rate) for rate in self.rates]
+        """One policy for each rate with each threshold."""
+        return [
+            replace(self.base, sample_rate=rate, verifier_threshold=None if threshold is None else float(threshold))
+            for threshold in self.thresholds
+            for rate in self.rates
+        ]
 
 
 def read_wanted(
-    settings: Settings, sample_rates: Sequence[str], without_gates: Sequence[str], *, most_rates: int | None = None
+    settings: Settings,
+    sample_rates: Sequence[str] = (),
+    without_gates: Sequence[str] = (),
+    thresholds: Sequence[str] = (),
+    *,
+    most_rates: int | None = None,
 ) -> Wanted:
     """The policies that were asked for.
 
@@ -53,12 +66,18 @@ def read_wanted(
         settings: as resolved, flags included.
         sample_rates: rates or sweeps as typed; empty for the setting.
         without_gates: reasons of gates to leave out.
+        thresholds: of the verifier, as typed like rates; empty for the setting.
         most_rates: more are a mistake; None for any number.
 
     Raises:
         UsageError: one of them makes no sense.
     """
-    rates = read_rates(sample_rates, settings[POLICY_SAMPLE_RATE])
+    rates = read_shares(sample_rates, "sample rate") or (settings[POLICY_SAMPLE_RATE],)
+    levels = read_shares(thresholds, "verifier threshold") or (settings[POLICY_VERIFIER_THRESHOLD],)
+    if len(rates) * len(levels) > _MOST_SHARES:
+        raise UsageError(
+            f"{len(rates):,} rates with {len(levels):,} thresholds are more than {_MOST_SHARES:,} policies."
+        )
     if most_rates is not None and len(rates) > most_rates:
         raise UsageError(f"One sample rate is wanted here, not {len(rates):,}.")
     categories: tuple[str, ...] = settings[POLICY_HIGH_VALUE_CATEGORIES]
@@ -67,48 +86,49 @@ def read_wanted(
         sample_rate=rates[0],
         high_value_categories=frozenset(categories),
         vip_arenas=frozenset(arenas),
+        verifier_threshold=None if levels[0] is None else float(levels[0]),
         salt=settings[POLICY_SALT],
         gates=read_gates(without_gates),
+        burn_in_events=settings[POLICY_BURN_IN_EVENTS],
     )
     lists = (POLICY_HIGH_VALUE_CATEGORIES, POLICY_VIP_ARENAS)
-    return Wanted(base, rates, frozenset(each.key for each in lists if settings.origin(each) == COMMAND_LINE))
+    return Wanted(base, rates, levels, frozenset(each.key for each in lists if settings.origin(each) == COMMAND_LINE))
 
 
-def read_rates(texts: Sequence[str], default: Decimal) -> tuple[Decimal, ...]:
-    """Sample rates as they are typed: ``0.05``, or a sweep ``0:0.2:0.01`` with both ends.
+def read_shares(texts: Sequence[str], what: str) -> tuple[Decimal, ...]:
+    """Shares as they are typed, each once: ``0.05``, or a sweep ``0:0.2:0.01`` with both ends.
+
+    Args:
+        texts: of any number.
+        what: they are, as the user calls it.
 
     Raises:
         UsageError: one is not a number in [0, 1], or a sweep makes no sense.
     """
-    rates = [rate for text in texts for rate in _read_one(text)] if texts else [default]
-    return tuple(dict.fromkeys(rates))
+    return tuple(dict.fromkeys(share for text in texts for share in _read_one(text, what)))
 
 
-def _read_one(text: str) -> list[Decimal]:
-    parts = [_rate(part, text) for part in text.split(":")]
+def _read_one(text: str, what: str) -> list[Decimal]:
+    try:
+        parts = [exact_rate(part.strip()) for part in text.split(":")]
+    except ValueError as error:
+        raise _not_a_share(text, what) from error
     if len(parts) == 1:
         return parts
     if len(parts) != _SWEEP_PARTS:
-        raise _not_a_rate(text)
+        raise _not_a_share(text, what)
     first, last, step = parts
-    if step <= 0 or last < first or (last - first) / step >= _MOST_RATES:
+    if step <= 0 or last < first or (last - first) / step >= _MOST_SHARES:
         raise UsageError(
-            f"The sweep {text!r} needs a first rate, a last one that is no smaller, and a step above 0.",
-            hint=f"For example 0:0.2:0.01; at most {_MOST_RATES:,} rates.",
+            f"The sweep {text!r} needs a first {what}, a last one that is no smaller, and a step above 0.",
+            hint=f"For example 0:0.2:0.01; at most {_MOST_SHARES:,} of them.",
         )
     return [first + number * step for number in range(int((last - first) / step) + 1)]
 
 
-def _rate(part: str, whole: str) -> Decimal:
-    try:
-        return exact_rate(part.strip())
-    except ValueError as error:
-        raise _not_a_rate(whole) from error
-
-
-def _not_a_rate(text: str) -> UsageError:
+def _not_a_share(text: str, what: str) -> UsageError:
     return UsageError(
-        f"A sample rate is a number from 0 to 1, or FIRST:LAST:STEP, not {text!r}.", hint="Five per cent is 0.05."
+        f"A {what} is a number from 0 to 1, or FIRST:LAST:STEP, not {text!r}.", hint="Five per cent is 0.05."
     )
 
 

@@ -29,7 +29,7 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
 
     Args:
         events: recorded, as those to come are supposed to be.
-        policy: where it ends.
+        policy: where it ends; its burn-in is left out, for the plan is for prompts that are known.
         prices: of tokens.
         target: the residual disagreement in [0, 1] that is borne.
 
@@ -39,6 +39,7 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
         are dated, ``days_needed``. All three are None in the last stage, and in an earlier one where no number of
         labels would do at the agreement seen here.
     """
+    policy = replace(policy, burn_in_events=0)
     every = frozenset(events.categories.explode().drop_nulls().unique()) | policy.high_value_categories
     broad = [replace(policy, sample_rate=rate, high_value_categories=every) for rate in _BROAD_RATES]
     narrow = [replace(policy, sample_rate=rate) for rate in _RATES]
@@ -50,7 +51,7 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
     for place, ahead in enumerate(figures[1:]):
         labels = _labels_needed(ahead, target, standing_effect(events, stages[place + 1]))
         needed = None if labels is None else labels * _events_a_label(events, stages[place], stages[place + 1])
-        volume = _events_per_day(events)
+        volume = events.per_day
         days = needed / volume if needed is not None and volume else None
         planned[place] |= {"labels_needed": labels, "events_needed": needed, "days_needed": days}
     return planned
@@ -109,9 +110,3 @@ def _labels_needed(ahead: Figures, target: float, effect: float) -> int | None:
 def _upper(rate: float, n: int) -> float:
     interval = wilson(rate * n, n)
     return interval.high if interval else 1.0
-
-
-def _events_per_day(events: Events) -> float | None:
-    dated = events.created_at.drop_nulls()
-    span_s = (dated.max() - dated.min()).total_seconds() if len(dated) else 0.0  # type: ignore[union-attr, operator]
-    return len(events) / span_s * 86_400 if span_s else None

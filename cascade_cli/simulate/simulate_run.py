@@ -7,24 +7,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
 from cascade_cli.console import Console, Result, write_file
 from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate.bootstrap import bootstrap_figures
-from cascade_cli.simulate.cells import fired_masks, reasons_of, tally_policies
-from cascade_cli.simulate.clustering import design_effects
+from cascade_cli.simulate.cells import BIT, fired_masks, reasons_of
 from cascade_cli.simulate.curves import curves_of
 from cascade_cli.simulate.events import NO_LABEL, OBSERVER, Events, events_of
-from cascade_cli.simulate.figures import INDEPENDENT, Figures, figures_of
+from cascade_cli.simulate.figures import Figures
 from cascade_cli.simulate.fleet_cost import fleet_figures
 from cascade_cli.simulate.logs import replay_log
+from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.rollout import plan_rollout
+from cascade_cli.simulate.sampled import verifier_figures
+from cascade_cli.simulate.sweeping import sweep_policies
 from cascade_cli.simulate.tables import simulation_blocks
 from cascade_cli.simulate.targets import cheapest_within
+from cascade_cli.simulate.variations import variation_figures
+from cascade_cli.stats.eprocess import ALPHA
+from cascade_cli.stats.estimates import INSUFFICIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Simulation:
         rollout: whether to plan stages towards the target.
         bootstrap: replicates of the joint bootstrap; 0 draws none.
         fleet: whether to replay the escalated events through the teacher's fleet.
+        vary: things to change one at a time, of ``variations.WAYS``.
         decisions: where to write one decision a line; None writes none.
         min_n: fewer events are nothing to judge.
         allow_empty: let fewer pass.
@@ -54,6 +62,7 @@ class Simulation:
     rollout: bool = False
     bootstrap: int = 0
     fleet: bool = False
+    vary: tuple[str, ...] = ()
     decisions: Path | None = None
     min_n: int = 1
     allow_empty: bool = False
@@ -73,13 +82,14 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
     events = events_of(scored)
-    warnings = (*warnings_of(scored), *_told(events), *check_names(simulation.wanted, events))
+    warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
+    warnings += check_names(simulation.wanted, events)
     policy = simulation.wanted.policies[0]
     data = {"scorer": config.fingerprint, **simulate(events, simulation.wanted.policies, read_prices(settings))}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
     data |= _on_request(simulation, events, data["sweep"], settings)
     if simulation.fleet:
-        data["cost"]["fleet"] = fleet_figures(events, fired_masks(events, policy) > 0, settings)
+        data["cost"]["fleet"] = fleet_figures(events, policy, settings)
     if simulation.decisions is not None:
         write_file(simulation.decisions, decision_lines(events, policy))
     failure = _breakdown(simulation, scored, len(events))
@@ -88,18 +98,15 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
 
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:
     """The figures of the first policy, and of all of them as a sweep."""
-    tallies = tally_policies(events, policies)
-    clustered = events.clusters.n_unique() < len(events)
-    sweep = [
-        figures_of(policy, tally, prices, design_effects(events, policy) if clustered else INDEPENDENT)
-        for policy, tally in zip(policies, tallies, strict=True)
-    ]
+    sweep = sweep_policies(events, policies, prices)
     return {
         "events": len(events),
         "labelled": int((events.labels != NO_LABEL).sum()),
         "prompt_hashes": events.prompt_hashes.n_unique(),
         **sweep[0],
         "curves": curves_of(events, fired_masks(events, policies[0])),
+        "verifier": verifier_figures(events, policies[0]),
+        "plan": _plan(events, policies[0], sweep[0]),
         "sweep": sweep,
     }
 
@@ -111,6 +118,8 @@ def _on_request(simulation: Simulation, events: Events, sweep: Sequence[Figures]
         found["target"] = cheapest_within(simulation.target_residual, sweep)
         if simulation.rollout:
             found["rollout"] = plan_rollout(events, policy, read_prices(settings), simulation.target_residual)
+    if simulation.vary:
+        found["variations"] = variation_figures(events, policy, simulation.vary, read_prices(settings))
     if simulation.logged is not None:
         found["logged"] = replay_log(events, simulation.logged, policy)
     if simulation.bootstrap and len(events):
@@ -143,6 +152,28 @@ def _keep_apart(simulation: Simulation, output: Path | None) -> None:
         return
     if decisions.samefile(source):
         raise UsageError(f"{decisions} is an input and would be overwritten.", hint="Give --decisions another file.")
+
+
+def _plan(events: Events, policy: Policy, figures: Figures) -> Figures | None:
+    """How soon a fall would be noticed under the policy; None where too few labels say what there is to fall from."""
+    standing = figures["standing_agreement"]
+    if standing["n"] < INSUFFICIENT or not standing["low"]:
+        return None
+    speaking = events.clusters.filter(fired_masks(events, policy) == BIT[RANDOM_SAMPLE]).n_unique()
+    volume = events.per_day
+    labels_per_day = None if volume is None else volume * speaking / len(events)
+    return {
+        "floor": standing["low"],
+        "labels_per_day": labels_per_day,
+        "drops": detection_plan(standing["low"], ALPHA, labels_per_day),
+    }
+
+
+def _unscored(events: Events, wanted: Wanted) -> tuple[str, ...]:
+    missing = int(np.isnan(events.verifier).sum())
+    if wanted.thresholds == (None,) or not missing:
+        return ()
+    return (f"{missing:,} of {len(events):,} events have no verifier score; its gate does not fire for them.",)
 
 
 def _told(events: Events) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
@@ -48,6 +48,23 @@ _SWEEP = (
     Column("residual_disagreement", "stay wrong", _with_interval, "right"),
     Column("cost.teacher_calls", "teacher calls", count, "right"),
 )
+_THRESHOLD = Column(
+    "policy.verifier_threshold", "verifier", lambda value: "off" if value is None else f"{value:g}", "right"
+)
+_VARIATIONS = (
+    Column("change", "change"),
+    Column("escalation.rate", "escalate", percent, "right"),
+    Column("standing_agreement.rate", "standing agree", percent, "right"),
+    Column("residual_disagreement", "stay wrong", _with_interval, "right"),
+    Column("cost.teacher_calls", "teacher calls", count, "right"),
+)
+PLAN = (
+    Column("drop", "fall", percent, "right"),
+    Column("median_labels", "labels, median", count, "right"),
+    Column("p90_labels", "p90", count, "right"),
+    Column("median_days", "days, median", _number, "right"),
+)
+"""Columns of :func:`~cascade_cli.simulate.planning.detection_plan`."""
 _RATE_NAMES = {
     "escalation": "events that escalate",
     "standing_agreement": "standing events that agree",
@@ -73,19 +90,42 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
     if "fleet" in data["cost"]:
         blocks += _fleet_blocks(data["cost"]["fleet"])
     if len(data["sweep"]) > 1:
-        blocks.append(Table(_SWEEP, data["sweep"], "By sample rate (95 % intervals)"))
-    if "bootstrap" in data:
-        blocks.append(
-            Table(_BOOTSTRAP, _bootstrap_lines(data), f"By {count(data['bootstrap']['replicates'])} resamples")
-        )
-    if "logged" in data:
-        lines = [{"what": told, **data["logged"][name]} for name, told in _RATE_NAMES.items() if name in data["logged"]]
-        blocks.append(Table(_LOGGED, lines, "From the log, each event by the inverse of its chance"))
-    if "rollout" in data:
-        blocks.append(Table(_ROLLOUT, data["rollout"], "Stages, and what each must show before the next"))
-    if "target" in data:
-        blocks.append(_target_line(data["target"]))
+        blocks.append(_sweep_table(data["sweep"]))
+    blocks += [block(data) for name, block in _WHERE_GIVEN if data.get(name) is not None]
     return tuple(blocks)
+
+
+def _sweep_table(sweep: Sequence[Figures]) -> Table:
+    by_threshold = len({figures["policy"]["verifier_threshold"] for figures in sweep}) > 1
+    columns = (_THRESHOLD, *_SWEEP) if by_threshold else _SWEEP
+    return Table(columns, sweep, f"By {'verifier and ' if by_threshold else ''}sample rate (95 % intervals)")
+
+
+def _variations_table(data: Figures) -> Table:
+    lines = [{"change": "as it is", **data["sweep"][0]}, *map(_with_change, data["variations"])]
+    return Table(_VARIATIONS, lines, "One thing changed at a time")
+
+
+def _with_change(figures: Figures) -> Figures:
+    verb = "with" if figures["added"] else "without"
+    return {"change": f"{verb} {figures['name']}", **figures}
+
+
+def _verifier_line(data: Figures) -> str:
+    verifier = data["verifier"]
+    told = "undefined" if verifier["auc"] is None else f"{verifier['auc']:.3f}"
+    line = f"Verifier: AUC {told} over {count(verifier['n'])} labels"
+    powered = verifier["prediction_powered"]
+    if powered is None:
+        return f"{line}."
+    rate = f"{percent(powered['rate'])} ({interval_percent(powered)})"
+    return f"{line}; with it the sample shows {rate}, worth {powered['gain']:.2f} times its labels."
+
+
+def _plan_table(data: Figures) -> Table:
+    plan, volume = data["plan"], data["plan"]["labels_per_day"]
+    per_day = "" if volume is None else f", at {volume:,.1f} labels a day"
+    return Table(PLAN, plan["drops"], f"How soon a fall below {plan['floor']:.1%} would be noticed{per_day}")
 
 
 def _heading(data: Figures) -> str:
@@ -130,13 +170,23 @@ _ROLLOUT = (
 )
 
 
-def _bootstrap_lines(data: Figures) -> list[Figures]:
+def _bootstrap_table(data: Figures) -> Table:
     drawn = data["bootstrap"]
-    return [
+    lines = [
         {"what": told, "rate": data[name]["rate"], "drawn": drawn[name]}
         for name, told in _RATE_NAMES.items()
         if name in drawn
     ]
+    return Table(_BOOTSTRAP, lines, f"By {count(drawn['replicates'])} resamples")
+
+
+def _logged_table(data: Figures) -> Table:
+    lines = [{"what": told, **data["logged"][name]} for name, told in _RATE_NAMES.items() if name in data["logged"]]
+    return Table(_LOGGED, lines, "From the log, each event by the inverse of its chance")
+
+
+def _rollout_table(data: Figures) -> Table:
+    return Table(_ROLLOUT, data["rollout"], "Stages, and what each must show before the next")
 
 
 _FLEET = (
@@ -151,7 +201,13 @@ _FLEET = (
 )
 
 
-_FLEET_USD = ("usd", "usd_teacher_for_all", "usd_per_1000_events", "mean_usd_per_escalated_event")
+_FLEET_USD = (
+    "usd",
+    "usd_teacher_for_all",
+    "usd_per_1000_events",
+    "mean_usd_per_escalated_event",
+    "marginal_usd_per_escalated_event",
+)
 
 
 def _fleet_blocks(fleet: Figures) -> list[Table | str]:
@@ -160,15 +216,33 @@ def _fleet_blocks(fleet: Figures) -> list[Table | str]:
     table = Table(_FLEET, lines, "A teacher that scales to zero")
     if fleet["usd"] is None:
         return [table, "No dollars: fleet.usd_per_hour and cost.student_usd_per_hour say what an hour costs."]
-    policy, everything, thousand, each = (_money(fleet[name]) for name in _FLEET_USD)
+    policy, everything, thousand, each, further = (_money(fleet[name]) for name in _FLEET_USD)
     told = f"{policy} with the student, {everything} for the teacher on everything; {thousand} for 1,000 events"
-    return [table, f"{told}, {each} of the teacher for each that escalates."]
+    return [table, f"{told}, {each} of the teacher for each that escalates, {further} for each further one."]
 
 
-def _target_line(target: Figures) -> str:
+def _target_line(data: Figures) -> str:
+    target = data["target"]
     if target["sample_rate"] is None:
-        return f"No tested rate can be shown to leave at most {target['target']:.2%} standing and wrong."
+        return f"No tested policy can be shown to leave at most {target['target']:.2%} standing and wrong."
     return (
-        f"At most {target['target']:.2%} standing and wrong: sample rate {target['sample_rate']:.2%},"
-        f" {percent(target['escalation'])} escalate ({count(target['tested'])} rates tested from the safest down)."
+        f"At most {target['target']:.2%} standing and wrong: sample rate {target['sample_rate']:.2%}{_at(target)},"
+        f" {percent(target['escalation'])} escalate ({count(target['tested'])} policies tested from the safest down)."
     )
+
+
+def _at(target: Figures) -> str:
+    threshold = target["verifier_threshold"]
+    return "" if threshold is None else f", verifier threshold {threshold:g}"
+
+
+_WHERE_GIVEN: tuple[tuple[str, Callable[[Figures], Table | str]], ...] = (
+    ("verifier", _verifier_line),
+    ("variations", _variations_table),
+    ("plan", _plan_table),
+    ("bootstrap", _bootstrap_table),
+    ("logged", _logged_table),
+    ("rollout", _rollout_table),
+    ("target", _target_line),
+)
+"""What is shown where the figures have it, in this order."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.records import BadRow, Event, Row, StudentAnswer, Trace
+from cascade_cli.signals import read_signals
 from cascade_cli.sources.decoding import decode_json
 
 _TRACE_ID_DIGITS: Final = 32  # 128 bits: no two of a billion traces meet
@@ -20,7 +21,7 @@ COLUMNS: Final = frozenset(
     {
         *("event_id", "raw_response", "id", "trace_id", "system_prompt_hash", "llm_model", "user_prompt"),
         *("llm_chunk_ms", "created_at", "event", "student_response", "student_model", "student_ms"),
-        *("prompt_shape", "sample_index"),
+        *("prompt_shape", "sample_index", "signals"),
     }
 )
 _MAX_SAMPLE_INDEX: Final = 2**31 - 1
@@ -93,7 +94,17 @@ def _answer(fields: Mapping[str, object], event_id: str) -> StudentAnswer:
         prompt_shape=_text(fields, "prompt_shape") or "event_block",
         sample_index=int(sample_index),
         student_ms=_milliseconds(fields, "student_ms"),
+        signals=_signals(fields),
     )
+
+
+def _signals(fields: Mapping[str, object]) -> dict[str, float]:
+    try:
+        return read_signals(_object(fields, "signals") or {})
+    except _FieldError:
+        raise
+    except ValueError as error:
+        raise _FieldError(f"signals: {error}") from None
 
 
 def _event(fields: Mapping[str, object], event_id: str) -> Event | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
 _ROUNDING = 1e-9
@@ -112,6 +113,24 @@ def normalised_gain(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.Array
 def regret(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.ArrayLike) -> float:
     """Mean quality that the oracle's order has and the curve's has not, at least 0."""
     return max(0.0, oracle_curve(weak, strong).area - curve.area)
+
+
+def auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """The chance that a positive scores above a negative, ties half (Mann and Whitney, 1947).
+
+    Args:
+        positive: 1 or 0 for each, shape (n,).
+        scores: any numbers, shape (n,).
+
+    Returns:
+        A number in [0, 1]; None where there is no positive or no negative.
+    """
+    labels = np.asarray(positive, dtype=np.float64)
+    positives, negatives = float(labels.sum()), float((1 - labels).sum())
+    if not positives or not negatives:
+        return None
+    ranks = rankdata(np.asarray(scores, dtype=np.float64))
+    return (float(ranks @ labels) - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def augrc(wrong: npt.ArrayLike, scores: npt.ArrayLike) -> float:

@@ -146,6 +146,30 @@ class ChangeAlarm:
         return ChangeAlarm(self.floor, self.average_run_length, self.drops, evidence, labels, alarmed_at)
 
 
+def change_point(agrees: Sequence[bool], floor: float, drops: Sequence[float]) -> int:
+    """After how many labels the fall most probably began, given that there was one of these depths.
+
+    The likeliest start of a run of labels that ends with the last one (Page, 1954). It was chosen for looking worst, so
+    what is estimated from the labels after it is somewhat too low.
+
+    Args:
+        agrees: labels in their order, at least one.
+        floor: agreement before it, in (0, 1).
+        drops: how deep it may have fallen, each in (0, floor).
+
+    Returns:
+        A number from 0 to one less than there are labels.
+    """
+    labels = np.asarray(agrees, dtype=np.bool_)
+    best, place = -inf, 0
+    for drop in drops:
+        bets = np.where(labels, log(_bet(floor, drop, agrees=True)), log(_bet(floor, drop, agrees=False)))
+        evidence = np.cumsum(bets[::-1])[::-1]
+        if evidence.max() > best:
+            best, place = float(evidence.max()), int(evidence.argmax())
+    return place
+
+
 def _bet(floor: float, drop: float, *, agrees: bool) -> float:
     low = max(floor - drop, floor / 2)
     return low / floor if agrees else (1 - low) / (1 - floor)
@@ -226,7 +250,7 @@ def detection(
 ) -> Detection:
     """How soon a floor's alarm goes off when labels agree with a given chance: no simulation, the distribution itself.
 
-    Goes through all numbers of agreeing labels after each label, so the cost grows with the square of the horizon.
+    Goes through all numbers of agreeing labels after each label: 10 ms for a horizon of 1,000, with its square.
 
     Args:
         rate: the chance in [0, 1] that a label agrees.
@@ -235,16 +259,62 @@ def detection(
         alpha: of the alarm.
         prior: of the alarm's bet.
     """
-    alive, alarmed = np.ones(1), np.zeros(horizon)
-    for labels in range(1, horizon + 1):
+    return _detection(rate, _boundary(floor, horizon, alpha, prior))
+
+
+def minimum_detectable_drop(
+    floor: float, labels: int, *, alpha: float = ALPHA, power: float = 0.8, prior: tuple[float, float] = PRIOR
+) -> float | None:
+    """The least depth of a fall below the floor that so many labels would have shown.
+
+    Args:
+        floor: what the alarm defends, in (0, 1).
+        labels: how many there are, at least 0.
+        alpha: of the alarm.
+        power: the chance with which it would have gone off, in (0, 1).
+        prior: of the alarm's bet.
+
+    Returns:
+        A number in (0, floor], to a tenth of a point; None where even an agreement of 0 would not have shown.
+    """
+    if labels == 0:
+        return None
+    boundary = _boundary(floor, labels, alpha, prior)
+    # In tenths of a point: the first depth that shows, by halves, for a deeper fall only shows sooner.
+    least, most = 1, max(1, round(floor * 1_000))
+    if _detection(0.0, boundary).probability < power:
+        return None
+    while least < most:
+        middle = (least + most) // 2
+        seen = _detection(max(floor - middle / 1_000, 0.0), boundary).probability >= power
+        least, most = (least, middle) if seen else (middle + 1, most)
+    return min(least / 1_000, floor)
+
+
+def _boundary(floor: float, horizon: int, alpha: float, prior: tuple[float, float]) -> npt.NDArray[np.int64]:
+    """For 1, 2, .. labels the most agreeing ones with which the alarm goes off, -1 where none would, shape (horizon,).
+
+    More agreement is always less evidence, so the boundary is found by halves.
+    """
+    labels = np.arange(1, horizon + 1)
+    low, high = np.full(horizon, -1), labels.copy()
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        over = log_e_floor(middle, labels - middle, floor, prior) >= -log(alpha)
+        low, high = np.where(over, middle, low), np.where(over, high, middle - 1)
+    return low
+
+
+def _detection(rate: float, boundary: npt.NDArray[np.int64]) -> Detection:
+    alive, alarmed = np.ones(1), np.zeros(len(boundary))
+    for labels, most in enumerate(boundary.tolist(), start=1):
         grown = np.zeros(labels + 1)
         grown[:-1] += alive * (1 - rate)
         grown[1:] += alive * rate
-        agree = np.arange(labels + 1)
-        over = log_e_floor(agree, labels - agree, floor, prior) >= -log(alpha)
-        alarmed[labels - 1] = grown[over].sum()
-        alive = np.where(over, 0.0, grown)
-    reached = np.cumsum(alarmed)
+        alarmed[labels - 1] = grown[: most + 1].sum()
+        grown[: most + 1] = 0.0
+        alive = grown
+    reached, horizon = np.cumsum(alarmed), len(boundary)
     total = float(reached[-1])
     mean = float((alarmed * np.arange(1, horizon + 1)).sum() / total) if total else None
     return Detection(total, _first(reached, 0.5), _first(reached, 0.9), mean)

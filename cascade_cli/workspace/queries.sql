@@ -27,8 +27,19 @@ FROM batch;
 
 -- name: insert_answers
 INSERT OR IGNORE INTO student_answers
-SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN')
+SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals
 FROM batch;
+
+-- name: refresh_signals
+-- What is known of an answer may come later than the answer.
+UPDATE student_answers SET signals = batch.signals
+FROM batch
+WHERE batch.signals IS NOT NULL
+  AND student_answers.event_id = batch.event_id
+  AND student_answers.student_model = batch.student_model
+  AND student_answers.prompt_shape = batch.prompt_shape
+  AND student_answers.sample_index = batch.sample_index
+  AND student_answers.signals IS DISTINCT FROM batch.signals;
 
 -- name: changed_traces
 SELECT count(*) FROM batch JOIN traces USING (trace_id) WHERE batch.said IS DISTINCT FROM traces.raw_response;
@@ -63,7 +74,7 @@ FROM events
 WHERE rowid IN (SELECT rowid FROM events WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])));
 
 -- name: answers_of
-SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms
+SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms, signals
 FROM student_answers
 WHERE rowid IN (SELECT rowid FROM student_answers WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])))
   AND ($student_model::VARCHAR IS NULL OR student_model = $student_model::VARCHAR)

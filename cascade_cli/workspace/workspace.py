@@ -60,7 +60,7 @@ class Workspace:
     def add_answers(self, answers: Iterable[StudentAnswer]) -> int:
         """Keep what is new of answers that come without their traces; returns how many were."""
         lots = batches(answers, lambda answer: len(answer.response or ""))
-        return sum(self._insert("insert_answers", columns.answer_columns(lot)) for lot in lots)
+        return sum(self._insert_answers(lot) for lot in lots)
 
     def add_ledger(self, entries: Iterable[LedgerEntry]) -> int:
         """Add ledger rows, the later replacing the earlier of its key; returns how many keys were written."""
@@ -148,7 +148,7 @@ class Workspace:
         self._connection.begin()
         self._insert("insert_events", columns.event_columns(batch))
         new_traces = self._insert("insert_traces", columns.trace_columns(batch))
-        new_answers = self._insert("insert_answers", columns.answer_columns(answers))
+        new_answers = self._insert_answers(answers)
         self._connection.commit()
         seen = len(batch) + len(answers) - new_traces - new_answers
         changed = 0
@@ -156,6 +156,13 @@ class Workspace:
             changed = self._count("changed_traces", columns.said_by_teacher(batch))
             changed += self._count("changed_answers", columns.said_by_student(answers))
         return Added(new_traces, new_answers, seen, changed)
+
+    def _insert_answers(self, answers: Sequence[StudentAnswer]) -> int:
+        """Keep what is new; of an answer that is there already, what became known of it since is."""
+        added = self._insert("insert_answers", columns.answer_columns(answers))
+        if added < len(answers) and (known := [answer for answer in answers if answer.signals]):
+            self._insert("refresh_signals", columns.answer_columns(known))
+        return added
 
     def _count(self, query: str, batch: columns.Columns) -> int:
         self._connection.register("batch", batch)

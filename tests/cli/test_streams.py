@@ -138,5 +138,5 @@ def test_figures_of_the_examples_keep_their_columns_on_eighty_columns(
     )
     assert max(map(len, shown.splitlines())) <= 80
     if arguments[0] == "monitor":
-        (line,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["c40d9e"] and "label" in line]
+        (line,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["c40d9e"] and "label " in line]
         assert line[-4:] == ["label", "22", "label", "22"]

@@ -57,6 +57,17 @@ def test_loaded_rows_come_back_as_they_went_in(database: str) -> None:
         assert list(source.answers(None)) == [row.answer for row in rows]
 
 
+def test_signals_come_back_and_bad_ones_are_told_with_their_event(database: str) -> None:
+    row = _row(1)
+    answer = replace(row.answer, signals={"verifier": 0.25})
+    load_rows(database, [Row(row.trace, answer)])
+    with PostgresSource.open(database) as source:
+        assert list(source.answers(None)) == [answer]
+    _execute(database, """UPDATE cascade_student_answers SET signals = '{"verifier": 7}'""")
+    with PostgresSource.open(database) as source, pytest.raises(DependencyError, match="event e1: signals"):
+        list(source.answers(None))
+
+
 @pytest.mark.parametrize(("page_size", "page_bytes"), [(1, 10**9), (3, 10**9), (7, 10**9), (1_000, 1), (5, 40)])
 def test_pages_of_any_size_hold_every_row_once_in_order(
     database: str, monkeypatch: pytest.MonkeyPatch, page_size: int, page_bytes: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cascade_cli.config import load_settings
 from cascade_cli.console import Console
 from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.monitor import Watch, run_monitor
-from cascade_cli.policy import Policy
+from cascade_cli.policy import Policy, sample_unit, units_below
 from cascade_cli.scoring import PairSource
 from cascade_cli.stats.eprocess import FloorAlarm, level_of
 
@@ -166,3 +167,74 @@ def test_unreadable_lines_beyond_the_rate_are_a_failure(tmp_path: Path) -> None:
     path.write_text(good + "{}\n" * 40, encoding="utf-8")
     result = run_monitor(Watch(PairSource(str(path)), EVERY_LABEL, floor=0.5), load_settings(), Console())
     assert isinstance(result.failure, TooManyItemErrors)
+
+
+def test_an_alarm_tells_what_passed_since_the_fall_began_and_how_deep_it_is(tmp_path: Path) -> None:
+    found = rows("h", [True] * 300 + [False, True] * 60, student_model="m")
+    data, _ = monitor(tmp_path, found, floor=0.9)
+    change = data["hashes"][0]["change_alarm"]
+    since, effect = change["since_change"], change["effect"]
+    assert change["alarmed_at_label"] - since["labels"] == 300
+    assert since["events"] == since["labels"]
+    assert since["days"] == pytest.approx(since["labels"] / 1440, rel=0.1)
+    assert (effect["n"], effect["value"]) == (120, pytest.approx(-0.4))
+    assert effect["low"] < -0.4 < effect["high"]
+
+
+def test_a_floor_s_alarm_counts_events_that_did_not_speak_too(tmp_path: Path) -> None:
+    escalated = [dict(row, event_id=f"x{row['event_id']}", student_response={}) for row in rows("h", [True] * 30)]
+    data, _ = monitor(tmp_path, escalated + rows("h", [False] * 30, day=2), floor=0.9)
+    alarm = data["hashes"][0]["floor_alarm"]
+    assert alarm["since_change"]["events"] == alarm["since_change"]["labels"] + 30
+    assert 0 < alarm["minimum_detectable_drop"] <= 0.9
+
+
+def test_a_burn_in_speaks_with_all_its_labels_but_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    found = rows("h", [False] * 20 + [True] * 800)
+    data, _ = monitor(tmp_path, found, floor=0.5, policy=Policy(sample_rate="0.05", burn_in_events=20))
+    (figures,) = data["hashes"]
+    assert 20 < figures["labels"] < 300
+    assert 1 - 20 / figures["labels"] < 0.9
+    assert figures["agreement"]["rate"] == pytest.approx(1 - 20 / 820, abs=0.02)
+    assert figures["floor_alarm"]["alarmed_at_label"] <= 20
+
+
+def test_hashes_weigh_as_much_as_they_have_standing_events(tmp_path: Path) -> None:
+    found = rows("a", [True] * 30) + rows("b", [False] * 90, day=2)
+    data, _ = monitor(tmp_path, found, floor=0.5)
+    assert data["agreement"]["rate"] == pytest.approx(0.25)
+    nobody = [dict(row, raw_response="{") for row in rows("c", [True] * 5, day=3)]
+    assert monitor(tmp_path, found + nobody, floor=0.5)[0]["agreement"]["rate"] is None
+
+
+def test_what_the_teacher_says_twice_is_the_ceiling_and_its_fall_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rows("h", [True] * 100, llm_model="t")
+    again = [dict(row, id=f"2-{number}", raw_response=GOOD if number < 60 else BAD) for number, row in enumerate(first)]
+    strangers = [dict(row, id=f"3-{number}", llm_model="u", raw_response=BAD) for number, row in enumerate(first)]
+    found = [*first, *again, *strangers]
+    assert monitor(tmp_path, found, floor=0.5)[0]["teacher"] is None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 1", encoding="utf-8")
+    data, failure = monitor(tmp_path, found, floor=0.1, baseline_labels=50)
+    teacher = data["teacher"]
+    assert (teacher["n"], teacher["self_agreement"]["rate"]) == (100, 0.6)
+    assert teacher["ratio"] == pytest.approx(data["hashes"][0]["agreement"]["rate"] / 0.6)
+    assert 10 < teacher["change_alarm"]["alarmed_at_label"] <= 50
+    assert "the teacher's with itself" in str(failure)
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 0.3", encoding="utf-8")
+    some = monitor(tmp_path, found, floor=0.1)[0]["teacher"]
+    below = units_below(Decimal("0.3"))
+    assert some["n"] == sum(sample_unit(row["event_id"], domain="teacher_twice") < below for row in first)
+    assert some["change_alarm"] is None
+
+
+def test_a_new_hash_and_one_that_the_student_never_learned_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cascade.toml").write_text('[student]\ntrained_prompt_hashes = ["old"]', encoding="utf-8")
+    data, _ = monitor(tmp_path, rows("old", [True] * 40) + rows("new", [True] * 5, day=2), floor=0.5)
+    kinds = [(notice["kind"], notice["system_prompt_hash"], notice["labels"]) for notice in data["notices"]]
+    assert kinds == [("new_hash", "new", 5), ("untrained_hash", "new", 5)]

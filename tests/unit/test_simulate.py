@@ -27,7 +27,7 @@ from cascade_cli.simulate.cells import BIT, fired_masks, reasons_of, tally_polic
 from cascade_cli.simulate.events import AGREES, COSTS, DISAGREES, NO_LABEL, Events, events_from
 from cascade_cli.simulate.figures import figures_of
 from cascade_cli.simulate.logs import replay_log
-from cascade_cli.simulate.policies import check_names, read_gates, read_rates
+from cascade_cli.simulate.policies import check_names, read_gates, read_shares
 from cascade_cli.simulate.prices import Prices
 from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.simulate_run import simulate
@@ -83,16 +83,16 @@ def events_of_lines(found: Sequence[Line], scores: Sequence[float] | None = None
             "categories": [list(line[2]) if one else [] for line, one in zip(found, seen, strict=True)],
             "agrees": [None if label == NO_LABEL else label == AGREES for *_, label in found],
             "missing_output": [False] * len(found),
+            "verifier": scores or [None] * len(found),
             **{name: [float(number) for number in range(len(found))] for name in COSTS},
         },
         schema_overrides={
             "arena": pl.String, "cluster": pl.String, "categories": pl.List(pl.String), "agrees": pl.Boolean,
-            "created_at": pl.Datetime("us", "UTC"),
+            "created_at": pl.Datetime("us", "UTC"), "verifier": pl.Float64,
             **dict.fromkeys(("parse_fail", "no_items", "ungrounded", "missing_output"), pl.Boolean),
         },
     )  # fmt: skip
-    events = events_from(frame)
-    return events if scores is None else replace(events, verifier=np.array(scores, dtype=np.float64))
+    return events_from(frame)
 
 
 def decisions_of(found: Sequence[Line], policy: Policy, scores: Sequence[float]) -> list[tuple[str, ...]]:
@@ -206,14 +206,14 @@ def test_a_price_makes_dollars_and_none_makes_none() -> None:
 @pytest.mark.parametrize(
     ("texts", "rates"),
     [
-        ([], ["0.05"]),
+        ([], []),
         (["0.1", "0.1", "0.2"], ["0.1", "0.2"]),
         (["0:0.2:0.1"], ["0", "0.1", "0.2"]),
         (["0:0.3:0.1", "1"], ["0", "0.1", "0.2", "0.3", "1"]),
     ],
 )
 def test_rates_and_sweeps_are_exact(texts: list[str], rates: list[str]) -> None:
-    assert read_rates(texts, Decimal("0.05")) == tuple(map(Decimal, rates))
+    assert read_shares(texts, "sample rate") == tuple(map(Decimal, rates))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_rates_and_sweeps_are_exact(texts: list[str], rates: list[str]) -> None:
 )
 def test_what_is_no_rate_is_a_mistake_of_usage(text: str) -> None:
     with pytest.raises(UsageError):
-        read_rates([text], Decimal(0))
+        read_shares([text], "sample rate")
 
 
 def test_an_unknown_gate_is_a_mistake_with_a_suggestion() -> None:
@@ -246,6 +246,7 @@ def test_the_target_is_met_by_the_lowest_rate_down_to_which_all_rates_pass() -> 
         residual = {"high": high, "n": labels}
         return {
             "sample_rate": rate,
+            "policy": {"verifier_threshold": None},
             "residual_disagreement": residual,
             "escalation": {"rate": rate},
             "left_standing": 9,
@@ -443,7 +444,7 @@ def test_what_the_teacher_costs_does_not_hang_on_the_students_price() -> None:
 @pytest.mark.parametrize("text", ["1e-9999999", "0:1:1e-99999999", "0." + "0" * 60 + "1"])
 def test_a_rate_of_a_million_decimals_is_refused_at_once(text: str) -> None:
     with pytest.raises(UsageError):
-        read_rates([text], Decimal(0))
+        read_shares([text], "sample rate")
 
 
 def test_one_rate_is_wanted_where_a_sweep_makes_no_sense() -> None:

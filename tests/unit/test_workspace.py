@@ -70,6 +70,16 @@ def test_adding_again_adds_nothing_and_the_first_of_each_key_stays(folder: Path)
     assert _pairs(folder) == [first]
 
 
+def test_what_becomes_known_of_an_answer_later_is_kept_and_never_forgotten(folder: Path) -> None:
+    first = _row(1)
+    known = Row(first.trace, replace(first.answer, signals={"verifier": 0.25, "margin": 1.0}))
+    _filled(folder, [first])
+    assert _filled(folder, [known]) == Added(seen=2)
+    assert _pairs(folder) == [known]
+    _filled(folder, [first])
+    assert _pairs(folder) == [known]
+
+
 def test_traces_of_several_prompts_meet_every_answer_to_their_event(folder: Path) -> None:
     _filled(folder, [_row(1, prompt="a"), _row(1, prompt="b"), _row(1, sample=1), _row(1, model="other")])
     found = [(row.trace.system_prompt_hash, row.answer and row.answer.student_model) for row in _pairs(folder)]

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS cascade_student_answers (
     rate               numeric     CHECK (rate >= 0 AND rate <= 1),
     pi                 numeric     CHECK (pi >= 0 AND pi <= 1),
     student_ms         double precision,
+    signals            jsonb       CHECK (jsonb_typeof(signals) = 'object'),
     answered_at        timestamptz NOT NULL DEFAULT now(),
     policy_fingerprint text,
     PRIMARY KEY (event_id, student_model, prompt_shape, sample_index)
