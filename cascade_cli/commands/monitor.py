@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.config import POLICY_BURN_IN_EVENTS, POLICY_TEACHER_TWICE_RATE, SCORE_CLUSTER_BY, SCORE_MIN_N
+from cascade_cli.config import (
+    POLICY_BURN_IN_EVENTS,
+    POLICY_HIGH_VALUE_CATEGORIES,
+    POLICY_SALT,
+    POLICY_TEACHER_TWICE_RATE,
+    POLICY_VERIFIER_THRESHOLD,
+    POLICY_VIP_ARENAS,
+    SCORE_CLUSTER_BY,
+    SCORE_MIN_N,
+)
 from cascade_cli.console import Result
 
 
@@ -17,6 +26,19 @@ def monitor(
     ] = None,
     sample_rate: Annotated[
         str | None, typer.Option("--sample-rate", metavar="RATE", help="The rate in force; 1 uses every label.")
+    ] = None,
+    high_value: Annotated[
+        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
+    ] = None,
+    vip_arena: Annotated[
+        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
+    ] = None,
+    verifier_threshold: Annotated[
+        str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates.")
+    ] = None,
+    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="The sampler's salt.")] = None,
+    without_gate: Annotated[
+        list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
     ] = None,
     burn_in_events: Annotated[
         int | None,
@@ -68,18 +90,23 @@ def monitor(
     """
     from cascade_cli.monitor import Watch, run_monitor
     from cascade_cli.scoring import PairSource
-    from cascade_cli.simulate import read_wanted
+    from cascade_cli.simulate import read_wanted, split_names
 
     session: Session = ctx.obj
     settings = session.settings(
         {
             POLICY_BURN_IN_EVENTS: burn_in_events,
+            POLICY_HIGH_VALUE_CATEGORIES: split_names(high_value),
+            POLICY_VIP_ARENAS: split_names(vip_arena),
+            POLICY_VERIFIER_THRESHOLD: verifier_threshold,
+            POLICY_SALT: salt,
             POLICY_TEACHER_TWICE_RATE: teacher_twice,
             SCORE_CLUSTER_BY: cluster_by,
             SCORE_MIN_N: min_n,
         }
     )
-    policy = read_wanted(settings, [sample_rate] if sample_rate else [], most_rates=1).base
+    rates = [] if sample_rate is None else [sample_rate]
+    policy = read_wanted(settings, rates, without_gate or (), most_rates=1).base
     pairs = PairSource(source, since, strict, processes, student_model)
     asked = Watch(
         pairs,

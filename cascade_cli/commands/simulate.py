@@ -40,7 +40,9 @@ def simulate(
     ] = None,
     verifier_threshold: Annotated[
         list[str] | None,
-        typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates; repeats and sweeps."),
+        typer.Option(
+            "--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off; repeats, sweeps."
+        ),
     ] = None,
     burn_in_events: Annotated[
         int | None,
@@ -121,7 +123,7 @@ def simulate(
         wanted,
         preset,
         target_residual=target_residual,
-        logged=read_wanted(session.settings(), [logged_rate], most_rates=1).base if logged_rate else None,
+        logged=read_wanted(session.settings(), [logged_rate], most_rates=1).base if logged_rate is not None else None,
         rollout=rollout,
         bootstrap=bootstrap,
         fleet=fleet,

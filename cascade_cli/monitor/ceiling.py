@@ -41,14 +41,15 @@ class Twice:
         self._said: dict[Question, dict[str, Trace]] = {}
 
     def watch(self, rows: Iterable[Row | BadRow]) -> Iterator[Row | BadRow]:
-        """Pass all rows on."""
+        """Pass all rows on; of an answer without a moment nobody can tell whether it is another one."""
         for row in rows:
             if self._below and isinstance(row, Row):
                 self._take(row.trace)
             yield row
 
     def _take(self, trace: Trace) -> None:
-        if sample_unit(trace.event_id, self._salt, DOMAIN) < self._below:
+        # An id that was made of the content is the same for two equal answers, unless their moments differ.
+        if trace.created_at is not None and sample_unit(trace.event_id, self._salt, DOMAIN) < self._below:
             question = (trace.event_id, trace.system_prompt_hash, trace.llm_model)
             self._said.setdefault(question, {}).setdefault(trace.trace_id, trace)
 
@@ -74,13 +75,12 @@ def _agree(first: Trace, second: Trace, config: ScoringConfig) -> bool | None:
         return None
 
 
-def ceiling_figures(same: Sequence[bool], agree: int, labels: int, baseline_labels: int) -> Figures | None:
+def ceiling_figures(same: Sequence[bool], agreement: Figures, baseline_labels: int) -> Figures | None:
     """The student's agreement beside the teacher's with itself, and whether the latter has fallen.
 
     Args:
         same: whether the teacher's two answers agree, in the order of the events.
-        agree: labels of the student that agree.
-        labels: all of them.
+        agreement: of the student's standing events; the teacher was asked twice about those that escalate, too.
         baseline_labels: so many of the first of ``same`` make the floor for the rest.
 
     Returns:
@@ -90,12 +90,12 @@ def ceiling_figures(same: Sequence[bool], agree: int, labels: int, baseline_labe
     """
     if not same:
         return None
-    found = noise_ceiling(agree, labels, sum(same), len(same))
+    own = rate_figures(sum(same), len(same))
     return {
         "n": len(same),
-        "self_agreement": rate_figures(sum(same), len(same)),
-        "agreement": rate_figures(agree, labels),
-        "ratio": None if found is None else found.ratio,
+        "self_agreement": own,
+        "agreement": agreement,
+        "ratio": noise_ceiling(agreement["rate"], own["rate"]),
         "change_alarm": _alarm(same, baseline_labels),
     }
 

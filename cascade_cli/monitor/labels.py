@@ -15,8 +15,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from cascade_cli.errors import UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
-from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Floats, Ints, fired_masks, rates_in_force
+from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Floats, Ints, fired_masks, is_a_log, rates_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class HashLabels:
         return sum(label.agrees for label in self.labels)
 
     @property
+    def evenly_sampled(self) -> bool:
+        """Whether every label that speaks was sampled at the same rate."""
+        return len({label.rate for label in self.labels}) <= 1
+
+    @property
     def days(self) -> float | None:
         """From its first to its last event; None where they are not dated or all at once."""
         if self.first_at is None or self.last_at is None or self.first_at == self.last_at:
@@ -83,12 +89,20 @@ def labels_by_hash(events: Events, policy: Policy) -> list[HashLabels]:
     Args:
         events: of any number; undated ones come first.
         policy: which of them stand, and which are sampled.
+
+    Raises:
+        UsageError: the policy has a burn-in, and the events are a log of what it saw: how old a hash was is unknown.
     """
     masks, rates, order = fired_masks(events, policy), rates_in_force(events, policy), events.claim_order
     hashes = events.prompt_hashes.gather(order).to_list()
     places: dict[str | None, list[int]] = {}
     for place, prompt_hash in zip(order.tolist(), hashes, strict=True):
         places.setdefault(prompt_hash, []).append(place)
+    if policy.burn_in_events and is_a_log(masks, rates):
+        raise UsageError(
+            "Every standing event is one that the sampler takes: in a worker's log a burn-in is unknown.",
+            hint="How old a prompt hash was is known of a full record only; --burn-in-events 0 takes the rate as even.",
+        )
     return [_labels_of(prompt_hash, events, masks, rates, chosen) for prompt_hash, chosen in places.items()]
 
 

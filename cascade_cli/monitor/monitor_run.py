@@ -67,6 +67,10 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
     Raises:
         CascadeError: nothing could be read, or a flag makes no sense.
     """
+    if asked.floor is not None and asked.baseline is not None:
+        raise UsageError(
+            "--floor and --baseline contradict each other.", hint="A floor is given, or taken from a hash."
+        )
     config = scoring_config(asked.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     twice = Twice(settings[POLICY_TEACHER_TWICE_RATE], asked.policy.salt)
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
@@ -77,14 +81,14 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
     trained: tuple[str, ...] = settings[STUDENT_TRAINED_PROMPT_HASHES]
     floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha, asked.baseline_labels)
     hashes = watch(found, floor)
-    same, agree = twice.agreements(config), sum(each.agree for each in found)
+    agreement = agreement_of_all(found)
     data: Figures = {
         "scorer": config.fingerprint,
         "policy": policy_figures(asked.policy),
         "events": len(events),
-        "labels": (labels := sum(each["labels"] for each in hashes)),
-        "agreement": agreement_of_all(found),
-        "teacher": ceiling_figures(same, agree, labels, asked.baseline_labels),
+        "labels": sum(each["labels"] for each in hashes),
+        "agreement": agreement,
+        "teacher": ceiling_figures(twice.agreements(config), agreement, asked.baseline_labels),
         "alpha": asked.alpha,
         "floor": None if floor is None else _floor_figures(floor, found),
         "hashes": hashes,
@@ -118,24 +122,30 @@ def _plan(floor: Floor | None, hashes: Sequence[Figures]) -> list[Figures]:
 def _check_baseline(baseline: str | None, found: Sequence[HashLabels]) -> None:
     known = [each.prompt_hash for each in found if each.prompt_hash]
     if baseline is not None and baseline not in known:
-        raise UsageError(f"No event has the prompt hash {baseline!r}.", hint=f"There are: {', '.join(known[:10])}.")
+        there = f"There are: {', '.join(known[:10])}." if known else "No event has a prompt hash: give a --floor."
+        raise UsageError(f"No event has the prompt hash {baseline!r}.", hint=there)
 
 
 def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError | None]:
-    if data["labels"] < asked.min_n and not asked.allow_empty:
-        return None, NothingEvaluated(
-            f"{data['labels']:,} labels of sampled standing events; at least {asked.min_n:,} are wanted.",
-            hint="A higher --sample-rate labels more of recorded pairs; --allow-empty makes it exit 0.",
-        )
-    if data["floor"] is None:
-        return None, None if asked.allow_empty else _no_floor(asked)
     alarmed = [each["system_prompt_hash"] for each in data["hashes"] if _alarmed(each)]
     teacher = data["teacher"] is not None and _has_gone_off(data["teacher"]["change_alarm"])
+    judged = data["floor"] is not None and data["labels"] >= asked.min_n
     gate: Figures = {"name": "agreement", "passed": not (alarmed or teacher), "alarmed": alarmed, "teacher": teacher}
-    if gate["passed"]:
+    if not gate["passed"]:
+        fallen = [*(str(each) for each in alarmed), *(["the teacher's with itself"] if teacher else [])]
+        return gate, GateFailed(f"Agreement has fallen: {', '.join(fallen)}.")
+    if judged:
         return gate, None
-    fallen = [*(str(each) for each in alarmed), *(["the teacher's with itself"] if teacher else [])]
-    return gate, GateFailed(f"Agreement has fallen: {', '.join(fallen)}.")
+    return None, None if asked.allow_empty else _nothing_judged(asked, data)
+
+
+def _nothing_judged(asked: Watch, data: Figures) -> CascadeError:
+    if data["labels"] >= asked.min_n:
+        return _no_floor(asked)
+    return NothingEvaluated(
+        f"{data['labels']:,} labels of sampled standing events; at least {asked.min_n:,} are wanted.",
+        hint="A higher --sample-rate labels more of recorded pairs; --allow-empty makes it exit 0.",
+    )
 
 
 def _no_floor(asked: Watch) -> CascadeError:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from cascade_cli.monitor.alarms import change_alarm, floor_alarm
 from cascade_cli.monitor.labels import HashLabels
 from cascade_cli.simulate import estimate_figures, rate_figures
@@ -85,10 +87,9 @@ def watch(found: Sequence[HashLabels], floor: Floor | None) -> list[Figures]:
 
 def agreement_of(each: HashLabels) -> Figures:
     """Agreement of a hash's standing events: Wilson's interval, weighed where a burn-in sampled them at other rates."""
-    agrees, rates = [label.agrees for label in each.labels], [label.rate for label in each.labels]
-    if len(set(rates)) > 1:
-        return estimate_figures(hajek(agrees, rates))
-    return rate_figures(each.agree, len(agrees))
+    if each.evenly_sampled:
+        return rate_figures(each.agree, len(each.labels))
+    return estimate_figures(hajek([label.agrees for label in each.labels], [label.rate for label in each.labels]))
 
 
 def agreement_of_all(found: Sequence[HashLabels]) -> Figures:
@@ -97,8 +98,20 @@ def agreement_of_all(found: Sequence[HashLabels]) -> Figures:
     Returns:
         ``rate``, ``low``, ``high`` and ``n``; undefined where a hash with standing events has no label yet.
     """
-    strata = [Stratum(each.standing, len(each.labels), each.agree) for each in found]
-    return estimate_figures(post_stratified(strata))
+    there = [each for each in found if each.standing]
+    if all(each.evenly_sampled for each in there):
+        strata = [Stratum(each.standing, len(each.labels), each.agree) for each in there]
+        return estimate_figures(post_stratified(strata))
+    if not all(each.labels for each in there):
+        return estimate_figures(None)
+    # The inverse chances of each hash are scaled to add up to its standing events.
+    weights = [
+        each.standing / sum(1 / other.rate for other in each.labels) / label.rate
+        for each in there
+        for label in each.labels
+    ]
+    chances = min(weights) / np.array(weights)
+    return estimate_figures(hajek([label.agrees for each in there for label in each.labels], chances))
 
 
 def notices_of(found: Sequence[HashLabels], trained: Sequence[str]) -> list[Figures]:
@@ -120,7 +133,8 @@ def notices_of(found: Sequence[HashLabels], trained: Sequence[str]) -> list[Figu
 
 def _figures(each: HashLabels, floor: Floor | None, place: int | None) -> Figures:
     labels, agree = len(each.labels), each.agree
-    sequence = confidence_sequence(agree, labels - agree)
+    # It knows of no weights: where a burn-in gives some, it would be one of another rate.
+    sequence = confidence_sequence(agree, labels - agree) if each.evenly_sampled else None
     return {
         "system_prompt_hash": each.prompt_hash,
         "events": each.events,

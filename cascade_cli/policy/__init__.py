@@ -1,7 +1,7 @@
 """What decides whether an event must go to the teacher: arithmetic only."""
 
 from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide, gates_of
-from cascade_cli.policy.gates import Case, usable_extraction
+from cascade_cli.policy.gates import Case, Verifier, usable_extraction
 from cascade_cli.policy.grounding import known_emails
 from cascade_cli.policy.observing import Observation, observe
 from cascade_cli.policy.sampling import UNITS, exact_rate, rate_at, sample_unit, units_below
@@ -15,6 +15,7 @@ __all__ = [
     "Decision",
     "Observation",
     "Policy",
+    "Verifier",
     "decide",
     "exact_rate",
     "gates_of",

@@ -55,7 +55,7 @@ def _is_wanted(row: Row, only: PairFilter) -> bool:
     made, answer = row.trace.created_at, row.answer
     if only.since is not None and made is not None and made < only.since:
         return False
-    return only.student_model is None or (answer is not None and answer.student_model == only.student_model)
+    return only.student_model is None or answer is None or answer.student_model == only.student_model
 
 
 def score_pairs(

@@ -5,6 +5,7 @@ from cascade_cli.simulate.events import AGREES, NO_LABEL, OBSERVER, Events, even
 from cascade_cli.simulate.figures import estimate_figures, policy_figures, rate_figures
 from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.policies import read_wanted, split_names
+from cascade_cli.simulate.sampled import is_a_log
 from cascade_cli.simulate.simulate_run import Simulation, run_simulate, too_many_unreadable
 from cascade_cli.simulate.tables import PLAN
 from cascade_cli.simulate.variations import read_ways
@@ -23,6 +24,7 @@ __all__ = [
     "estimate_figures",
     "events_of",
     "fired_masks",
+    "is_a_log",
     "policy_figures",
     "rate_figures",
     "rates_in_force",

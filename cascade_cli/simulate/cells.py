@@ -7,14 +7,14 @@ same label form a cell; a million events make some hundreds of cells, so a furth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cascade_cli.policy import REASONS, UNITS, Policy, sample_unit, units_below
+from cascade_cli.policy import REASONS, UNITS, Policy, units_below
 from cascade_cli.simulate.burn_in import units_in_force
 from cascade_cli.simulate.events import COSTS, Events
 
@@ -50,7 +50,7 @@ class _Columns:
     Attributes:
         vip: shape (n, arenas): whether the arena is each of those that some policy lists.
         flags: shape (n, 3): parse failure, empty, ungrounded.
-        categories: shape (n, categories): whether each category that some policy lists is there.
+        categories: shape (n, groups): whether a category of each group is there.
         unit_bin: how many of the sample thresholds are at most the unit.
         score_bin: how many of the verifier thresholds are below the score; 0 without a score.
     """
@@ -68,7 +68,7 @@ class _Grid:
 
     salt: str
     arenas: Sequence[str]
-    categories: Sequence[str]
+    categories: Sequence[frozenset[str]]
     units: Sequence[int]
     thresholds: Sequence[float]
 
@@ -77,10 +77,17 @@ class _Grid:
         return _Grid(
             policies[0].salt,
             sorted({arena for policy in policies for arena in policy.vip_arenas}),
-            sorted({name for policy in policies for name in policy.high_value_categories}),
+            _groups(policy.high_value_categories for policy in policies),
             sorted({units_below(policy.sample_rate) for policy in policies}),
             sorted({policy.verifier_threshold for policy in policies if policy.verifier_threshold is not None}),
         )
+
+
+def _groups(lists: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """Groups of which every list is made: its categories one by one, or whole lists where there are fewer of those."""
+    whole = set(lists)
+    names = frozenset[str]().union(*whole)
+    return sorted((frozenset({name}) for name in names) if len(names) <= len(whole) else whole, key=sorted)
 
 
 def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
@@ -109,12 +116,23 @@ def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
 
 def fired_masks(events: Events, policy: Policy) -> Ints:
     """For each event the mask of what fires under one policy, shape (n,)."""
-    grid = _Grid.of([policy])
-    columns = _columns(events, grid)
-    if not policy.burn_in_events:
-        return _masks(columns, grid, policy, _sampled(columns, grid, policy))
-    sampled = _units(events, policy.salt) < units_in_force(events, _standing(columns, grid, policy), policy)
-    return _masks(columns, grid, policy, sampled)
+    (masks,) = masks_of(events, [policy])
+    return masks
+
+
+def masks_of(events: Events, policies: Sequence[Policy]) -> Iterator[Ints]:
+    """The same for several policies, one after the other, from columns that are read once for those of one salt."""
+    grid = columns = None
+    for policy in policies:
+        if grid is None or columns is None or grid.salt != policy.salt:
+            grid = _Grid.of([each for each in policies if each.salt == policy.salt])
+            columns = _columns(events, grid)
+        if policy.burn_in_events:
+            in_force = units_in_force(events, _standing(columns, grid, policy), policy)
+            sampled = np.asarray(events.units(policy.salt) < in_force, dtype=np.bool_)
+        else:
+            sampled = _sampled(columns, grid, policy)
+        yield _masks(columns, grid, policy, sampled)
 
 
 def rates_in_force(events: Events, policy: Policy) -> Floats:
@@ -134,19 +152,25 @@ def _columns(events: Events, grid: _Grid) -> _Columns:
     return _Columns(
         vip=_stacked(((events.arenas == arena).fill_null(value=False) for arena in grid.arenas), len(events)),
         flags=np.column_stack([events.parse_fail, events.empty, events.ungrounded]),
-        categories=_stacked((events.categories.list.contains(name) for name in grid.categories), len(events)),
-        unit_bin=np.searchsorted(np.array(grid.units), _units(events, grid.salt), side="right"),
+        categories=_has_any(events.categories, grid.categories),
+        unit_bin=np.searchsorted(np.array(grid.units), events.units(grid.salt), side="right"),
         score_bin=np.where(np.isnan(events.verifier), 0, scores),
     )
-
-
-def _units(events: Events, salt: str) -> Ints:
-    return np.fromiter((sample_unit(event_id, salt) for event_id in events.ids), np.int64, len(events))
 
 
 def _stacked(columns: Iterable[pl.Series], length: int) -> Bools:
     found = [column.to_numpy() for column in columns]
     return np.column_stack(found) if found else np.zeros((length, 0), dtype=np.bool_)
+
+
+def _has_any(categories: pl.Series, groups: Sequence[frozenset[str]]) -> Bools:
+    """Whether each event has a category of each group, shape (n, groups)."""
+    places = np.repeat(np.arange(len(categories)), categories.list.len().to_numpy())
+    names = categories.list.explode(empty_as_null=False)
+    found = np.zeros((len(categories), len(groups)), dtype=np.bool_)
+    for number, group in enumerate(groups):
+        found[places[names.is_in(sorted(group)).to_numpy()], number] = True
+    return found
 
 
 def _cells(columns: _Columns, events: Events) -> tuple[_Columns, Ints, dict[str, Floats]]:
@@ -205,8 +229,9 @@ def _standing(columns: _Columns, grid: _Grid, policy: Policy) -> Bools:
 
 def _masks(columns: _Columns, grid: _Grid, policy: Policy, sampled: Bools) -> Ints:
     """What fires in each line, by the rules of ``decide``."""
-    vip = _any_of(columns.vip, grid.arenas, policy.vip_arenas)
-    high_value = _any_of(columns.categories, grid.categories, policy.high_value_categories)
+    listed = [arena in policy.vip_arenas for arena in grid.arenas]
+    vip = columns.vip[:, listed].any(axis=1)
+    high_value = columns.categories[:, [group <= policy.high_value_categories for group in grid.categories]].any(axis=1)
     threshold = policy.verifier_threshold
     doubted = np.zeros_like(vip)
     if threshold is not None:
@@ -219,11 +244,6 @@ def _masks(columns: _Columns, grid: _Grid, policy: Policy, sampled: Bools) -> In
     # An event of a VIP arena is shown to the student for the sample's sake only.
     unseen = ((mask & BIT["vip_arena"]) > 0) & ~sampled
     return np.where(unseen, BIT["vip_arena"], mask)
-
-
-def _any_of(columns: Bools, names: Sequence[str], wanted: Iterable[str]) -> Bools:
-    places = [names.index(name) for name in wanted]
-    return np.asarray(columns[:, places].any(axis=1), dtype=np.bool_)
 
 
 def _tally(masks: Ints, counts: Ints, costs: Mapping[str, Floats]) -> Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import polars as pl
 
 from cascade_cli.errors import UsageError
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import Case, observe, usable_extraction
+from cascade_cli.policy import Case, observe, sample_unit, usable_extraction
 from cascade_cli.records import Row
 from cascade_cli.scoring import Observer, Scored, answered, shown_event
 
@@ -65,7 +66,7 @@ OBSERVER = Observer(
 """The columns that a simulation needs beside the score."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: some of it is worked out once and kept
 class Events:
     """One line an event, in the order of the input; all columns have the same length.
 
@@ -105,12 +106,32 @@ class Events:
 
     @property
     def per_day(self) -> float | None:
-        """How many come in a day; None where they are undated or all at once."""
+        """How many dated ones come in a day; None where none is dated, or all are at once."""
         dated = self.created_at.drop_nulls()
         span_s = (dated.max() - dated.min()).total_seconds() if len(dated) else 0.0  # type: ignore[union-attr, operator]
-        return len(self) / span_s * 86_400 if span_s else None
+        return len(dated) / span_s * 86_400 if span_s else None
+
+    @cached_property
+    def cluster_codes(self) -> npt.NDArray[np.int64]:
+        """A number for each event that those of its cluster share, shape (n,)."""
+        return self.clusters.cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
 
     @property
+    def clustered(self) -> bool:
+        """Whether any two events share a cluster."""
+        return self.clusters.n_unique() < len(self)
+
+    def units(self, salt: str) -> npt.NDArray[np.int64]:
+        """The sampler's unit of each event, shape (n,)."""
+        if salt not in self._units:
+            self._units[salt] = np.fromiter((sample_unit(each, salt) for each in self.ids), np.int64, len(self))
+        return self._units[salt]
+
+    @cached_property
+    def _units(self) -> dict[str, npt.NDArray[np.int64]]:
+        return {}
+
+    @cached_property
     def claim_order(self) -> npt.NDArray[np.int64]:
         """The places of the events in the order of their moments, shape (n,); undated ones first, else as they came."""
         moments = self.created_at.dt.epoch("us").fill_null(np.iinfo(np.int64).min).to_numpy()

@@ -132,10 +132,10 @@ def _residual(tally: Tally, events: int, effect: float) -> Figures:
     standing, left = _count(tally, ~_GATED), _count(tally, ~_ESCALATED)
     agree, disagree = (_count(tally, ~_GATED, label) for label in (AGREES, DISAGREES))
     labelled = agree + disagree
-    if not events or (standing and not labelled):
-        return {"rate": None, "low": None, "high": None, "n": labelled}
-    if not standing:
-        return {"rate": 0.0, "low": 0.0, "high": 0.0, "n": 0}
+    if events and not left:  # with nobody left standing nothing can be wrong, and no label is needed to know it
+        return {"rate": 0.0, "low": 0.0, "high": 0.0, "n": labelled}
+    if not labelled:
+        return {"rate": None, "low": None, "high": None, "n": 0}
     spread, kept = standing / labelled, left / standing
     # As many events as would give the labels at hand, were every standing event labelled.
     n = events / spread

@@ -7,30 +7,30 @@ but counted as a share: it is the logged sampler, so on its own log it would tak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
 
 from cascade_cli.errors import UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
-from cascade_cli.simulate.cells import BIT, Ints, fired_masks
+from cascade_cli.simulate.cells import BIT, Bools, Floats, Ints, fired_masks, masks_of
 from cascade_cli.simulate.events import AGREES, NO_LABEL, Events
 from cascade_cli.simulate.figures import Figures, estimate_figures, policy_figures
 from cascade_cli.stats.estimates import Estimate, hajek
 
-Floats = npt.NDArray[np.float64]
 
-
-def replay_log(events: Events, logged: Policy, policy: Policy) -> Figures:
-    """Estimate what a policy would have done, from what another one saw.
+def replay_log(events: Events, logged: Policy, policies: Sequence[Policy]) -> Figures:
+    """Estimate what policies would have done, from what another one saw.
 
     Args:
         events: those of the log, both answers at hand.
         logged: the policy that was in force.
-        policy: the one to replay.
+        policies: the ones to replay, at least one.
 
     Returns:
-        Under ``escalation``, ``standing_agreement``, ``residual_disagreement`` and ``overall_agreement`` rate, low,
-        high, n, ``effective_n``, ``largest_weight`` and ``insufficient``; None where there is no label.
+        The figures of the first policy, and of all of them under ``sweep``: under ``escalation``,
+        ``standing_agreement``, ``residual_disagreement`` and ``overall_agreement`` rate, low, high, n, ``effective_n``,
+        ``largest_weight`` and ``insufficient``; None where there is no label. Counts of events are the log's.
 
     Raises:
         UsageError: not identified, for at a rate of 0 nothing was ever seen of the events that stood; it is no log of
@@ -41,7 +41,7 @@ def replay_log(events: Events, logged: Policy, policy: Policy) -> Figures:
             "Not identified: at a logged rate of 0 nothing was seen of the events that stood.",
             hint="Only a log with a sample can tell what another policy would have done.",
         )
-    if logged.burn_in_events or policy.burn_in_events:
+    if any(policy.burn_in_events for policy in (logged, *policies)):
         raise UsageError(
             "A burn-in cannot be replayed on a log: how old a prompt hash was is known of a full record only.",
             hint="Leave --logged-rate out, or set policy.burn_in_events to 0.",
@@ -49,17 +49,32 @@ def replay_log(events: Events, logged: Policy, policy: Policy) -> Figures:
     seen = fired_masks(events, logged)
     _check(seen, logged)
     chances = _chances(seen, logged)
-    stands = (fired_masks(events, policy) & ~BIT[RANDOM_SAMPLE]) == 0
+    sweep = [
+        _replayed(events, chances, policy, masks)
+        for policy, masks in zip(policies, masks_of(events, policies), strict=True)
+    ]
+    return {
+        "events": len(events),
+        "labelled": int((events.labels != NO_LABEL).sum()),
+        "prompt_hashes": events.prompt_hashes.n_unique(),
+        "logged_policy": policy_figures(logged),
+        **sweep[0],
+        "sweep": sweep,
+    }
+
+
+def _replayed(events: Events, chances: Floats, policy: Policy, masks: Ints) -> Figures:
+    stands = (masks & ~BIT[RANDOM_SAMPLE]) == 0
     labelled, agrees = events.labels != NO_LABEL, events.labels == AGREES
     rate = float(policy.sample_rate)
-    escalates = np.where(stands, rate, 1.0)
+    wrong = (stands & ~agrees).astype(np.float64)
     return {
-        "logged_policy": policy_figures(logged),
-        "escalation": _estimate(events, escalates, chances, np.ones(len(events), dtype=np.bool_)),
+        "policy": policy_figures(policy),
+        "sample_rate": rate,
+        "escalation": _estimate(events, np.where(stands, rate, 1.0), chances, np.ones(len(events), dtype=np.bool_)),
+        "left_standing": int(stands.sum()) if rate < 1 else 0,
         "standing_agreement": _estimate(events, agrees.astype(np.float64), chances, stands & labelled),
-        "residual_disagreement": _scaled(
-            _estimate(events, (stands & ~agrees).astype(np.float64), chances, labelled), 1 - rate
-        ),
+        "residual_disagreement": _scaled(_estimate(events, wrong, chances, labelled), 1 - rate),
         "overall_agreement": _estimate(events, agrees.astype(np.float64), chances, labelled),
     }
 
@@ -80,9 +95,8 @@ def _check(seen: Ints, logged: Policy) -> None:
         )
 
 
-def _estimate(events: Events, values: Floats, chances: Floats, among: npt.NDArray[np.bool_]) -> Figures:
-    clusters = events.clusters.filter(among).to_list()
-    return _figures(hajek(values[among], chances[among], clusters if len(set(clusters)) < len(clusters) else None))
+def _estimate(events: Events, values: Floats, chances: Floats, among: Bools) -> Figures:
+    return _figures(hajek(values[among], chances[among], events.cluster_codes[among] if events.clustered else None))
 
 
 def _figures(found: Estimate | None) -> Figures:

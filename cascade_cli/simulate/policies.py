@@ -18,11 +18,12 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.errors import UsageError
-from cascade_cli.policy import GATES, Policy, exact_rate
+from cascade_cli.policy import GATES, Policy, Verifier, exact_rate
 from cascade_cli.simulate.events import Events
 
 _MOST_SHARES = 10_000
 _SWEEP_PARTS = 3
+_OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def read_wanted(
         UsageError: one of them makes no sense.
     """
     rates = read_shares(sample_rates, "sample rate") or (settings[POLICY_SAMPLE_RATE],)
-    levels = read_shares(thresholds, "verifier threshold") or (settings[POLICY_VERIFIER_THRESHOLD],)
+    levels = read_thresholds(thresholds) or (settings[POLICY_VERIFIER_THRESHOLD],)
+    if thresholds and Verifier.reason in without_gates:
+        raise UsageError("--verifier-threshold and --without-gate verifier contradict each other.")
     if len(rates) * len(levels) > _MOST_SHARES:
         raise UsageError(
             f"{len(rates):,} rates with {len(levels):,} thresholds are more than {_MOST_SHARES:,} policies."
@@ -93,6 +96,18 @@ def read_wanted(
     )
     lists = (POLICY_HIGH_VALUE_CATEGORIES, POLICY_VIP_ARENAS)
     return Wanted(base, rates, levels, frozenset(each.key for each in lists if settings.origin(each) == COMMAND_LINE))
+
+
+def read_thresholds(texts: Sequence[str]) -> tuple[Decimal | None, ...]:
+    """Thresholds of the verifier as they are typed, each once; ``off`` leaves it out, to compare with.
+
+    Raises:
+        UsageError: one is neither.
+    """
+    found: list[Decimal | None] = []
+    for text in texts:
+        found += [None] if text.strip() == _OFF else _read_one(text, "verifier threshold")
+    return tuple(dict.fromkeys(found))
 
 
 def read_shares(texts: Sequence[str], what: str) -> tuple[Decimal, ...]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import ceil
 
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
-from cascade_cli.simulate.cells import BIT, fired_masks, tally_policies
+from cascade_cli.simulate.cells import BIT, Ints, masks_of, tally_policies
 from cascade_cli.simulate.clustering import standing_effect
 from cascade_cli.simulate.events import Events
 from cascade_cli.simulate.figures import Figures, figures_of
@@ -34,10 +34,10 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
         target: the residual disagreement in [0, 1] that is borne.
 
     Returns:
-        For each stage its rate, categories, expected escalation and residual, and before the next one may begin
-        ``labels_needed`` (0 where the next cannot miss the target), the ``events_needed`` for them and, where events
-        are dated, ``days_needed``. All three are None in the last stage, and in an earlier one where no number of
-        labels would do at the agreement seen here.
+        For each stage its rate, categories (the policy's, or every one that was ever seen), expected escalation and
+        residual; ``labels_needed`` before the next one may begin, 0 where that cannot miss the target, and the
+        ``events_needed`` for them and, where events are dated, ``days_needed``. All three are None in the last stage,
+        and in an earlier one where no number of labels would do at the agreement seen here.
     """
     policy = replace(policy, burn_in_events=0)
     every = frozenset(events.categories.explode().drop_nulls().unique()) | policy.high_value_categories
@@ -47,20 +47,25 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
     figures = [
         figures_of(stage, tally, prices) for stage, tally in zip(stages, tally_policies(events, stages), strict=True)
     ]
-    planned = [_stage(each) for each in figures]
+    fired = list(masks_of(events, stages))
+    planned = [_stage(each, policy, every) for each in figures]
     for place, ahead in enumerate(figures[1:]):
-        labels = _labels_needed(ahead, target, standing_effect(events, stages[place + 1]))
-        needed = None if labels is None else labels * _events_a_label(events, stages[place], stages[place + 1])
+        labels = _labels_needed(ahead, target, standing_effect(events, fired[place + 1]))
+        rate = float(stages[place].sample_rate)
+        needed = None if labels is None else labels * _events_a_label(fired[place], rate, fired[place + 1])
         volume = events.per_day
         days = needed / volume if needed is not None and volume else None
         planned[place] |= {"labels_needed": labels, "events_needed": needed, "days_needed": days}
     return planned
 
 
-def _stage(figures: Figures) -> Figures:
+def _stage(figures: Figures, policy: Policy, every: frozenset[str]) -> Figures:
+    broad = every == frozenset(figures["policy"]["high_value_categories"])
     return {
         "sample_rate": figures["sample_rate"],
-        "high_value_categories": figures["policy"]["high_value_categories"],
+        # Those ever seen may be thousands that a student made up.
+        "every_category": broad,
+        "high_value_categories": sorted(policy.high_value_categories),
         "escalation": figures["escalation"]["rate"],
         "residual": figures["residual_disagreement"]["rate"],
         "labels_needed": None,
@@ -69,19 +74,24 @@ def _stage(figures: Figures) -> Figures:
     }
 
 
-def _events_a_label(events: Events, stage: Policy, ahead: Policy) -> float:
+def _events_a_label(seen: Ints, rate: float, ahead: Ints) -> float:
     """How many events pass in a stage for each label's worth of knowledge about what will stand in the next.
 
     Of that, what gates escalate in this stage is labelled for certain, a share a; the rest at the sample rate r.
     Weighed accordingly, m of them are worth m / (a + (1 - a) / r) labels.
+
+    Args:
+        seen: what fires in this stage, shape (n,).
+        rate: of this stage.
+        ahead: what fires in the next, shape (n,).
     """
-    will_stand = (fired_masks(events, ahead) & ~BIT[RANDOM_SAMPLE]) == 0
+    will_stand = (ahead & ~BIT[RANDOM_SAMPLE]) == 0
     if not will_stand.any():
         return 1.0
     # An event of a VIP arena is labelled only if it is sampled.
-    sure = (fired_masks(events, stage)[will_stand] & ~BIT[RANDOM_SAMPLE] & ~BIT["vip_arena"]) > 0
+    sure = (seen[will_stand] & ~BIT[RANDOM_SAMPLE] & ~BIT["vip_arena"]) > 0
     certain = float(sure.mean())
-    return (certain + (1 - certain) / float(stage.sample_rate)) / float(will_stand.mean())
+    return (certain + (1 - certain) / rate) / float(will_stand.mean())
 
 
 def _labels_needed(ahead: Figures, target: float, effect: float) -> int | None:
@@ -92,9 +102,10 @@ def _labels_needed(ahead: Figures, target: float, effect: float) -> int | None:
         target: what may stay wrong.
         effect: by what factor clusters multiply the variance of its standing agreement.
     """
-    agreement, left = ahead["standing_agreement"]["rate"], ahead["left_standing"] / ahead["escalation"]["n"]
-    if agreement is None:
+    agreement, events = ahead["standing_agreement"]["rate"], ahead["escalation"]["n"]
+    if agreement is None or not events:
         return None
+    left = ahead["left_standing"] / events
     borne = target / left if left else 1.0
     if borne >= 1:
         return 0

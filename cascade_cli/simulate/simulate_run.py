@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate.bootstrap import bootstrap_figures
-from cascade_cli.simulate.cells import BIT, fired_masks, reasons_of
+from cascade_cli.simulate.cells import BIT, fired_masks, rates_in_force, reasons_of
 from cascade_cli.simulate.curves import curves_of
 from cascade_cli.simulate.events import NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import Figures
@@ -25,7 +25,7 @@ from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.rollout import plan_rollout
-from cascade_cli.simulate.sampled import verifier_figures
+from cascade_cli.simulate.sampled import is_a_log, verifier_figures
 from cascade_cli.simulate.sweeping import sweep_policies
 from cascade_cli.simulate.tables import simulation_blocks
 from cascade_cli.simulate.targets import cheapest_within
@@ -76,22 +76,26 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
         CascadeError: nothing could be read, or a flag makes no sense.
     """
     _keep_apart(simulation, console.output.path)
-    if simulation.rollout and simulation.target_residual is None:
-        raise UsageError("--rollout plans towards a target.", hint="Give one with --target-residual 0.02.")
+    _make_sense(simulation)
     config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
     events = events_of(scored)
+    policies = simulation.wanted.policies
     warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
     warnings += check_names(simulation.wanted, events)
-    policy = simulation.wanted.policies[0]
-    data = {"scorer": config.fingerprint, **simulate(events, simulation.wanted.policies, read_prices(settings))}
+    if simulation.logged is not None:
+        figures = replay_log(events, simulation.logged, policies)
+    else:
+        figures = simulate(events, policies, read_prices(settings))
+        warnings += _looks_like_a_log(events, policies[0])
+    data = {"scorer": config.fingerprint, **figures}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
     data |= _on_request(simulation, events, data["sweep"], settings)
     if simulation.fleet:
-        data["cost"]["fleet"] = fleet_figures(events, policy, settings)
+        data["cost"]["fleet"] = fleet_figures(events, policies[0], settings)
     if simulation.decisions is not None:
-        write_file(simulation.decisions, decision_lines(events, policy))
+        write_file(simulation.decisions, decision_lines(events, policies[0]))
     failure = _breakdown(simulation, scored, len(events))
     return Result(data, simulation_blocks(data), warnings=warnings, run_id=run_id, failure=failure)
 
@@ -120,10 +124,8 @@ def _on_request(simulation: Simulation, events: Events, sweep: Sequence[Figures]
             found["rollout"] = plan_rollout(events, policy, read_prices(settings), simulation.target_residual)
     if simulation.vary:
         found["variations"] = variation_figures(events, policy, simulation.vary, read_prices(settings))
-    if simulation.logged is not None:
-        found["logged"] = replay_log(events, simulation.logged, policy)
     if simulation.bootstrap and len(events):
-        found["bootstrap"] = bootstrap_figures(events, fired_masks(events, policy), simulation.bootstrap)
+        found["bootstrap"] = bootstrap_figures(events, policy, simulation.bootstrap)
     return found
 
 
@@ -154,13 +156,36 @@ def _keep_apart(simulation: Simulation, output: Path | None) -> None:
         raise UsageError(f"{decisions} is an input and would be overwritten.", hint="Give --decisions another file.")
 
 
+def _make_sense(simulation: Simulation) -> None:
+    """Refuse flags that contradict each other, before anything is read."""
+    if simulation.rollout and simulation.target_residual is None:
+        raise UsageError("--rollout plans towards a target.", hint="Give one with --target-residual 0.02.")
+    if simulation.logged is None:
+        return
+    wanted = {"--rollout": simulation.rollout, "--vary": simulation.vary}
+    wanted |= {"--fleet": simulation.fleet, "--bootstrap": simulation.bootstrap}
+    for flag, given in wanted.items():
+        if given:
+            raise UsageError(
+                f"{flag} needs a full record; a log holds only what its policy saw.",
+                hint="With --logged-rate, rates and thresholds can be swept, and --target-residual be met.",
+            )
+
+
+def _looks_like_a_log(events: Events, policy: Policy) -> tuple[str, ...]:
+    if not is_a_log(fired_masks(events, policy), rates_in_force(events, policy)):
+        return ()
+    told = "Every standing event is one that the sampler takes: this looks like a worker's log, not a full record."
+    return (f"{told} --logged-rate weighs it as such.",)
+
+
 def _plan(events: Events, policy: Policy, figures: Figures) -> Figures | None:
     """How soon a fall would be noticed under the policy; None where too few labels say what there is to fall from."""
     standing = figures["standing_agreement"]
     if standing["n"] < INSUFFICIENT or not standing["low"]:
         return None
-    speaking = events.clusters.filter(fired_masks(events, policy) == BIT[RANDOM_SAMPLE]).n_unique()
-    volume = events.per_day
+    settled = fired_masks(events, replace(policy, burn_in_events=0))
+    speaking, volume = events.clusters.filter(settled == BIT[RANDOM_SAMPLE]).n_unique(), events.per_day
     labels_per_day = None if volume is None else volume * speaking / len(events)
     return {
         "floor": standing["low"],
@@ -171,7 +196,7 @@ def _plan(events: Events, policy: Policy, figures: Figures) -> Figures | None:
 
 def _unscored(events: Events, wanted: Wanted) -> tuple[str, ...]:
     missing = int(np.isnan(events.verifier).sum())
-    if wanted.thresholds == (None,) or not missing:
+    if not missing or all(threshold is None for threshold in wanted.thresholds):
         return ()
     return (f"{missing:,} of {len(events):,} events have no verifier score; its gate does not fire for them.",)
 

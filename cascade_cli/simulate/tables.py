@@ -78,6 +78,8 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
     """The tables of ``cascade simulate``: reasons, rates, cost, the sweep."""
     if not data["events"]:
         return ("0 events",)
+    if "logged_policy" in data:
+        return _logged_blocks(data)
     by_reason = data["escalation"]["by_reason"]
     reasons = [{"reason": reason, **by_reason[reason]} for reason in REASONS]
     rates = [{"what": told, "figures": data[name]} for name, told in _RATE_NAMES.items()]
@@ -95,10 +97,10 @@ def simulation_blocks(data: Figures) -> tuple[Table | str, ...]:
     return tuple(blocks)
 
 
-def _sweep_table(sweep: Sequence[Figures]) -> Table:
+def _sweep_table(sweep: Sequence[Figures], columns: tuple[Column, ...] = _SWEEP) -> Table:
     by_threshold = len({figures["policy"]["verifier_threshold"] for figures in sweep}) > 1
-    columns = (_THRESHOLD, *_SWEEP) if by_threshold else _SWEEP
-    return Table(columns, sweep, f"By {'verifier and ' if by_threshold else ''}sample rate (95 % intervals)")
+    shown = (_THRESHOLD, *columns) if by_threshold else columns
+    return Table(shown, sweep, f"By {'verifier and ' if by_threshold else ''}sample rate (95 % intervals)")
 
 
 def _variations_table(data: Figures) -> Table:
@@ -116,7 +118,7 @@ def _verifier_line(data: Figures) -> str:
     told = "undefined" if verifier["auc"] is None else f"{verifier['auc']:.3f}"
     line = f"Verifier: AUC {told} over {count(verifier['n'])} labels"
     powered = verifier["prediction_powered"]
-    if powered is None:
+    if powered is None or powered["insufficient"]:
         return f"{line}."
     rate = f"{percent(powered['rate'])} ({interval_percent(powered)})"
     return f"{line}; with it the sample shows {rate}, worth {powered['gain']:.2f} times its labels."
@@ -161,7 +163,7 @@ _LOGGED = (
 )
 _ROLLOUT = (
     Column("sample_rate", "sample", _sample, "right"),
-    Column("high_value_categories", "categories", lambda names: count(len(names)) if isinstance(names, list) else "—"),
+    Column("categories", "categories"),
     Column("escalation", "escalate", percent, "right"),
     Column("residual", "stay wrong", percent, "right"),
     Column("labels_needed", "labels", count, "right"),
@@ -180,13 +182,23 @@ def _bootstrap_table(data: Figures) -> Table:
     return Table(_BOOTSTRAP, lines, f"By {count(drawn['replicates'])} resamples")
 
 
-def _logged_table(data: Figures) -> Table:
-    lines = [{"what": told, **data["logged"][name]} for name, told in _RATE_NAMES.items() if name in data["logged"]]
-    return Table(_LOGGED, lines, "From the log, each event by the inverse of its chance")
+def _logged_blocks(data: Figures) -> tuple[Table | str, ...]:
+    lines = [{"what": told, **data[name]} for name, told in _RATE_NAMES.items() if name in data]
+    blocks: list[Table | str] = [
+        f"{_heading(data)}\nfrom a log of policy {data['logged_policy']['fingerprint']}",
+        Table(_LOGGED, lines, "From the log, each event by the inverse of its chance"),
+    ]
+    if len(data["sweep"]) > 1:
+        blocks.append(_sweep_table(data["sweep"], _SWEEP[:-1]))
+    return (*blocks, *([_target_line(data)] if "target" in data else []))
 
 
 def _rollout_table(data: Figures) -> Table:
-    return Table(_ROLLOUT, data["rollout"], "Stages, and what each must show before the next")
+    lines = [
+        {"categories": "every" if stage["every_category"] else count(len(stage["high_value_categories"])), **stage}
+        for stage in data["rollout"]
+    ]
+    return Table(_ROLLOUT, lines, "Stages, and what each must show before the next")
 
 
 _FLEET = (
@@ -241,7 +253,6 @@ _WHERE_GIVEN: tuple[tuple[str, Callable[[Figures], Table | str]], ...] = (
     ("variations", _variations_table),
     ("plan", _plan_table),
     ("bootstrap", _bootstrap_table),
-    ("logged", _logged_table),
     ("rollout", _rollout_table),
     ("target", _target_line),
 )

@@ -25,6 +25,7 @@ COLUMNS: Final = frozenset(
     }
 )
 _MAX_SAMPLE_INDEX: Final = 2**31 - 1
+_MOST_MS: Final = 365 * 86_400_000.0  # a year: what is longer is no duration, and sums of it overflow
 _NAMES: Final = {
     type(None): "null",
     str: "text",
@@ -174,7 +175,7 @@ def _decoded(text: str, name: str) -> object:
 
 def _milliseconds(fields: Mapping[str, object], name: str) -> float | None:
     value = _number(fields, name)
-    return value if value is not None and value >= 0 else None
+    return value if value is not None and 0 <= value <= _MOST_MS else None
 
 
 def _number(fields: Mapping[str, object], name: str) -> float | None:

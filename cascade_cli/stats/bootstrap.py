@@ -8,13 +8,13 @@ more than their few hundred distinct rows. With clusters, a row is the sum over 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cascade_cli.stats.intervals import Floats, Interval, cluster_codes, wilson
+from cascade_cli.stats.intervals import Clusters, Floats, Interval, cluster_codes, wilson
 
 Counts = Sequence[float] | npt.NDArray[np.float64] | npt.NDArray[np.int64]
 _REPLICATES = 2000
@@ -35,7 +35,7 @@ def bootstrap_f1(
     tp: Counts,
     fp: Counts,
     fn: Counts,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     replicates: int = _REPLICATES,
     seed: int = _SEED,
@@ -73,7 +73,7 @@ def bootstrap_f1(
 def paired_f1_difference(
     first: tuple[Counts, Counts, Counts],
     second: tuple[Counts, Counts, Counts],
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     replicates: int = _REPLICATES,
     seed: int = _SEED,
@@ -102,7 +102,7 @@ def paired_f1_difference(
 def paired_rate_difference(
     first: Sequence[bool] | npt.NDArray[np.bool_],
     second: Sequence[bool] | npt.NDArray[np.bool_],
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     replicates: int = _REPLICATES,
     seed: int = _SEED,
@@ -131,7 +131,7 @@ def paired_rate_difference(
 
 def resampled_sums(
     columns: Sequence[Counts],
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     replicates: int = _REPLICATES,
     seed: int = _SEED,
@@ -176,7 +176,7 @@ def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     return ratio
 
 
-def _rows_of(columns: Sequence[Counts], clusters: Sequence[Hashable] | None) -> Floats:
+def _rows_of(columns: Sequence[Counts], clusters: Clusters | None) -> Floats:
     """Return one row an event, or one a cluster: its sums; the shape is (rows, columns)."""
     lengths = {len(column) for column in columns} | ({len(clusters)} if clusters is not None else set())
     if len(lengths) > 1:

@@ -6,17 +6,18 @@ plain mean over the labels is then the mean of the sampling, not of the events.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cascade_cli.stats.intervals import Floats, Interval, cluster_codes, wilson
+from cascade_cli.stats.intervals import Clusters, Floats, Interval, cluster_codes, wilson
 
 INSUFFICIENT = 30
 """With fewer labels an interval is shown, and nothing is decided by the estimate."""
 _FOLDS = 5
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _columns(strata: Sequence[Stratum]) -> tuple[list[int], list[int], list[int]
 def hajek(
     agrees: npt.ArrayLike,
     inclusion: npt.ArrayLike,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     confidence: float = 0.95,
 ) -> Estimate | None:
     """The rate from labels that were drawn with known chances, each weighing the inverse of its own (Hajek, 1971).
@@ -126,14 +127,28 @@ def hajek(
     if len(labels) == 0 or chances.min() == 0:
         return None
     weights = 1 / chances / (1 / chances).sum()
-    rate = float(weights @ labels)
+    # Where all are alike, so is their mean, whatever the weights add up to in floats.
+    rate = float(labels[0]) if labels.min() == labels.max() else float(weights @ labels)
     residuals, shares = weights * (labels - rate), weights
     if clusters is not None:
         codes, n_clusters = cluster_codes(clusters)
         residuals, shares = (np.bincount(codes, column, minlength=n_clusters) for column in (residuals, shares))
     units = len(residuals)
     variance = float((residuals**2).sum()) * (units / (units - 1) if units > 1 else 1.0)
-    return _estimate(rate, variance, float((shares**2).sum()), len(labels), float(weights.max()), confidence)
+    guarded = max(variance, _guarded_variance(labels, weights))
+    return _estimate(rate, guarded, float((shares**2).sum()), len(labels), float(weights.max()), confidence)
+
+
+def _guarded_variance(labels: Floats, weights: Floats) -> float:
+    """The variance of independent labels, those of about one weight together, one of each sort added to them.
+
+    Where the few heavy labels happen to agree, the variance seen is that of the light ones; in each group of weights
+    that differ by less than a factor of two, one label of each sort is added (Agresti and Coull, 1998).
+    """
+    groups = np.floor(np.log2(weights / weights.min())).astype(np.int64)
+    agree, number, squares = (np.bincount(groups, column) for column in (labels, np.ones(len(labels)), weights**2))
+    rates = (agree + 1) / (number + 2)
+    return float((squares * rates * (1 - rates)).sum())
 
 
 def _estimate(
@@ -151,7 +166,9 @@ def _estimate(
     """
     rate = min(max(rate, 0.0), 1.0)
     # A few labels may vary less than their process does: never credit them with more than their own number.
-    effective = float(min(rate * (1 - rate) / variance if variance > 0 else 1 / flat, labels))
+    # Where all agree, or none, rounding leaves a variance that is no variance.
+    spread = rate * (1 - rate)
+    effective = float(min(spread / variance if min(spread, variance) > _ROUNDING else 1 / flat, labels))
     interval = wilson(rate * effective, effective, confidence)
     if interval is None:
         return None
@@ -173,7 +190,12 @@ class Powered:
 
 
 def prediction_powered(
-    agrees: npt.ArrayLike, predicted: npt.ArrayLike, predicted_elsewhere: npt.ArrayLike, confidence: float = 0.95
+    agrees: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    predicted_elsewhere: npt.ArrayLike,
+    confidence: float = 0.95,
+    *,
+    effect: float = 1.0,
 ) -> Powered | None:
     """The rate from some labels, and from a prediction for labelled and unlabelled events alike.
 
@@ -186,6 +208,7 @@ def prediction_powered(
         predicted: the prediction for those events, any numbers.
         predicted_elsewhere: the prediction for events without a label.
         confidence: strictly between 0 and 1.
+        effect: by what factor clusters multiply the variance, at least 1.
 
     Returns:
         None with fewer labels than twice the folds, or without any event elsewhere.
@@ -209,7 +232,7 @@ def prediction_powered(
     weight = _power(labels, here, n / others)
     variance = float(corrected.var(ddof=1)) / n + weight**2 * float(elsewhere.var()) / others
     plain = float(labels.var(ddof=1)) / n
-    found = _estimate(float(corrected.mean()), variance, 1 / n, n + others, 1 / n, confidence)
+    found = _estimate(float(corrected.mean()), variance * effect, effect / n, n + others, 1 / n, confidence)
     if found is None:
         return None
     estimate = Estimate(found.rate, found.interval, n, found.effective_labels, found.largest_weight)
@@ -224,35 +247,15 @@ def _power(labels: Floats, predicted: Floats, ratio: float) -> float:
     return covariance / spread / (1 + ratio)
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseCeiling:
-    """The student's agreement beside what the teacher reaches with itself.
-
-    Attributes:
-        agreement: of the student with the teacher, in [0, 1].
-        self_agreement: of the teacher asked twice, in [0, 1].
-        ratio: the first by the second; about 1 where the student errs no more than the teacher varies.
-    """
-
-    agreement: Interval
-    self_agreement: Interval
-    ratio: float
-
-
-def noise_ceiling(agree: int, labels: int, same: int, twice: int, confidence: float = 0.95) -> NoiseCeiling | None:
-    """Compare the student's agreement with the teacher's own.
+def noise_ceiling(agreement: float | None, self_agreement: float | None) -> float | None:
+    """The student's agreement with the teacher as a share of what the teacher reaches with itself.
 
     Args:
-        agree: events on which the student agrees with the teacher.
-        labels: of so many.
-        same: events on which the teacher, asked twice, agrees with itself.
-        twice: of so many.
-        confidence: of the intervals, strictly between 0 and 1.
+        agreement: of the student, in [0, 1]; None where it is undefined.
+        self_agreement: of the teacher asked twice, likewise.
 
     Returns:
-        None where either has no event, or the teacher never agrees with itself.
+        About 1 where the student errs no more than the teacher varies; None where either is undefined, or the teacher
+        never agrees with itself.
     """
-    one, other = wilson(agree, labels, confidence), wilson(same, twice, confidence)
-    if one is None or other is None or same == 0:
-        return None
-    return NoiseCeiling(one, other, agree / labels / (same / twice))
+    return agreement / self_agreement if agreement is not None and self_agreement else None

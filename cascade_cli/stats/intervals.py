@@ -6,18 +6,17 @@ Statistical Association 22 (1927); L. Kish, "Survey Sampling" (1965), chapters 5
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
 Floats = npt.NDArray[np.float64]
+Clusters = Sequence[Hashable] | npt.NDArray[np.int64]
+"""What each event shares with others: any names, or numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval | N
     )
 
 
-def design_effect(values: Sequence[float] | Floats, clusters: Sequence[Hashable]) -> float | None:
+def design_effect(values: Sequence[float] | Floats, clusters: Clusters) -> float | None:
     """Return by what factor clustering multiplies the variance of the mean (Kish, 1965).
 
     The estimate is the variance of the mean between clusters over that of as many independent values. Where the
@@ -95,7 +94,7 @@ def design_effect(values: Sequence[float] | Floats, clusters: Sequence[Hashable]
 
 def agreement_interval(
     agrees: Sequence[bool] | npt.NDArray[np.bool_],
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     confidence: float = 0.95,
 ) -> Interval | None:
     """Return the interval of an agreement rate: Wilson's, with n divided by the design effect.
@@ -118,8 +117,11 @@ def agreement_interval(
     return wilson(float(verdicts.sum()) / effect, len(verdicts) / effect, confidence)
 
 
-def cluster_codes(clusters: Sequence[Hashable]) -> tuple[npt.NDArray[np.int64], int]:
-    """Return a number from 0 for each cluster, in order of appearance, and how many clusters there are."""
+def cluster_codes(clusters: Clusters) -> tuple[npt.NDArray[np.int64], int]:
+    """Return a number from 0 for each cluster, and how many clusters there are; quick where they come as numbers."""
+    if isinstance(clusters, np.ndarray):
+        present, codes = np.unique(clusters, return_inverse=True)
+        return codes.astype(np.int64, copy=False), len(present)
     numbers: dict[Hashable, int] = {}
     codes = np.fromiter(
         (numbers.setdefault(cluster, len(numbers)) for cluster in clusters), dtype=np.int64, count=len(clusters)

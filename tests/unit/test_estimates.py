@@ -98,8 +98,29 @@ def test_the_gain_of_a_weak_verifier_is_two_per_cent() -> None:
 
 
 def test_the_ceiling_is_the_students_agreement_by_the_teachers_own() -> None:
-    found = noise_ceiling(90, 100, 190, 200)
-    assert found.ratio == pytest.approx(0.9 / 0.95)
-    assert (found.agreement, found.self_agreement) == (wilson(90, 100), wilson(190, 200))
-    assert noise_ceiling(0, 0, 1, 1) is None
-    assert noise_ceiling(1, 1, 0, 5) is None
+    assert noise_ceiling(0.9, 0.95) == pytest.approx(0.9 / 0.95)
+    assert noise_ceiling(None, 0.9) is None
+    assert noise_ceiling(0.9, None) is None
+    assert noise_ceiling(0.9, 0.0) is None
+
+
+def test_where_all_agree_uneven_weights_leave_as_much_as_they_are_worth_whatever_rounding_says() -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(300):
+        chances = rng.choice([1.0, 0.3, 0.05, 0.013], size=60)
+        found = hajek(np.ones(60), chances)
+        weights = 1 / chances / (1 / chances).sum()
+        assert found.rate == 1.0
+        assert found.effective_labels == pytest.approx(1 / (weights**2).sum())
+
+
+def test_a_few_heavy_labels_that_agree_are_not_taken_for_many() -> None:
+    found = hajek([0.0, *[1.0] * 59], [1.0] * 50 + [0.05] * 10)
+    assert found.effective_labels < 25
+
+
+def test_numbers_name_clusters_as_well_as_texts_do() -> None:
+    rng = np.random.default_rng(5)
+    agrees, codes = rng.random(200) < 0.8, rng.integers(0, 40, 200) * 7
+    chances = np.where(rng.random(200) < 0.5, 1.0, 0.1)
+    assert hajek(agrees, chances, codes) == hajek(agrees, chances, [f"c{code}" for code in codes])

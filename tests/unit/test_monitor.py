@@ -238,3 +238,43 @@ def test_a_new_hash_and_one_that_the_student_never_learned_are_told(
     data, _ = monitor(tmp_path, rows("old", [True] * 40) + rows("new", [True] * 5, day=2), floor=0.5)
     kinds = [(notice["kind"], notice["system_prompt_hash"], notice["labels"]) for notice in data["notices"]]
     assert kinds == [("new_hash", "new", 5), ("untrained_hash", "new", 5)]
+
+
+def test_a_burn_in_on_a_worker_s_log_is_refused_for_ages_are_unknown(tmp_path: Path) -> None:
+    below = units_below(Decimal("0.05"))
+    log = [row for row in rows("h", [True] * 3000) if sample_unit(row["event_id"]) < below]
+    with pytest.raises(UsageError, match="a burn-in is unknown"):
+        monitor(tmp_path, log, floor=0.5, policy=Policy(sample_rate="0.05", burn_in_events=30))
+    assert monitor(tmp_path, log, floor=0.5, policy=Policy(sample_rate="0.05"))[0]["labels"] == len(log)
+
+
+def test_the_total_of_a_burn_in_is_weighed_like_its_hashes(tmp_path: Path) -> None:
+    found = rows("a", [False] * 100 + [True] * 1900) + rows("b", [True] * 300, day=5)
+    data, _ = monitor(tmp_path, found, floor=0.1, policy=Policy(sample_rate="0.05", burn_in_events=100))
+    assert data["agreement"]["rate"] == pytest.approx(2200 / 2300, abs=0.015)
+    assert data["hashes"][0]["confidence_sequence"] is None
+
+
+def test_a_fallen_teacher_is_told_without_a_floor_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = rows("h", [True] * 160, llm_model="t")
+    again = [dict(row, id=f"2-{number}", raw_response=GOOD if number < 60 else BAD) for number, row in enumerate(first)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 1", encoding="utf-8")
+    few = Policy(sample_rate="0.05")
+    data, failure = monitor(tmp_path, first + again, baseline_labels=50, policy=few)
+    assert data["floor"] is None
+    assert isinstance(failure, GateFailed)
+
+
+def test_answers_without_moments_are_no_second_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undated = [{key: value for key, value in row.items() if key != "created_at"} for row in rows("h", [True] * 40)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 1", encoding="utf-8")
+    assert (
+        monitor(tmp_path, undated + [dict(row, raw_response=BAD) for row in undated], floor=0.1)[0]["teacher"] is None
+    )
+
+
+def test_a_floor_and_a_baseline_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="contradict"):
+        monitor(tmp_path, rows("h", [True] * 40), floor=0.5, baseline="h")

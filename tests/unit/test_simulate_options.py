@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 
 from cascade_cli.config import COST_TEACHER_INPUT_USD, load_settings, read_assignments
 from cascade_cli.console import Console
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import UNITS, Policy, decide, rate_at, units_below
 from cascade_cli.scoring import PairSource
 from cascade_cli.simulate import Simulation, read_wanted, read_ways, run_simulate
 from cascade_cli.simulate.cells import fired_masks, rates_in_force, reasons_of
 from cascade_cli.simulate.events import Events, events_of
 from cascade_cli.simulate.planning import detection_plan
-from cascade_cli.simulate.sampled import verifier_figures, weighed_view
+from cascade_cli.simulate.policies import Wanted
+from cascade_cli.simulate.sampled import is_a_log, verifier_figures, weighed_figures
 from cascade_cli.simulate.variations import variations_of
 from cascade_cli.stats.deferral import auc
 from cascade_cli.stats.eprocess import change_point, detection, log_e_floor, minimum_detectable_drop
@@ -105,14 +106,102 @@ def test_a_burn_in_samples_every_standing_event_of_a_new_hash_and_is_shown_weigh
     assert sampled[:100].all()
     assert 0.05 < sampled[100:].mean() < 0.5
     plain = 1 - 100 / sampled.sum()
-    weighed = weighed_view(events, policy)
+    weighed = weighed_figures(events, policy, fired_masks(events, policy))["sampled_view"]
     assert plain < 0.85
     assert weighed["low"] < 0.95 < weighed["high"]
     assert abs(weighed["rate"] - 0.95) < 0.02
-    wanted = read_wanted(load_settings({}, {"STUDENT_SAMPLE_RATE": "0.05"}))
-    data = run(tmp_path, rows, type(wanted)(policy, (Decimal("0.05"),))).data
+    data = run(tmp_path, rows, Wanted(policy, (Decimal("0.05"),))).data
     assert data["sampled_view"] == weighed
     assert data["policy"]["burn_in_events"] == 100
+
+
+def test_what_stays_wrong_under_a_burn_in_is_what_the_decisions_leave_wrong(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    old = [row(number, GOOD if rng.random() < 0.95 else BAD, prompt_hash="a", at_h=number) for number in range(3000)]
+    new = [
+        row(5000 + number, GOOD if rng.random() < 0.4 else BAD, prompt_hash="b", at_h=3000 + number)
+        for number in range(300)
+    ]
+    policy = Policy(sample_rate="0.05", burn_in_events=300)
+    events = events_from_rows(tmp_path, [*old, *new])
+    left_wrong = ((fired_masks(events, policy) == 0) & (events.labels == 1)).sum() / len(events)
+    wanted = Wanted(policy, (policy.sample_rate,))
+    result = run(tmp_path, [*old, *new], wanted, bootstrap=300)
+    residual, drawn = result.data["residual_disagreement"], result.data["bootstrap"]["residual_disagreement"]
+    assert residual["rate"] == pytest.approx(left_wrong, abs=0.004)
+    assert residual["low"] < left_wrong < residual["high"]
+    assert drawn["low"] == pytest.approx(residual["low"], abs=0.003)
+    assert drawn["high"] == pytest.approx(residual["high"], abs=0.003)
+
+
+def test_what_a_log_says_is_weighed_everywhere_and_what_needs_a_full_record_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows = [row(number, (GOOD if rng.random() < 0.85 else BAD) if number % 10 else EMPTY) for number in range(6000)]
+    logged = Policy(sample_rate="0.1")
+    seen = fired_masks(events_from_rows(tmp_path, rows), logged) > 0
+    log = [each for each, kept in zip(rows, seen.tolist(), strict=True) if kept]
+    wanted = read_wanted(load_settings(), ["0.1", "0.05"])
+    result = run(tmp_path, log, wanted, logged=logged, target_residual=0.08)
+    for figures in result.data["sweep"]:
+        expected = 0.15 * 0.9 * (1 - figures["sample_rate"])
+        assert figures["residual_disagreement"]["low"] < expected < figures["residual_disagreement"]["high"]
+        assert figures["escalation"]["rate"] == pytest.approx(0.1 + 0.9 * figures["sample_rate"], abs=0.02)
+    assert result.data["target"]["sample_rate"] is None
+    assert "curves" not in result.data
+    for flags in ({"rollout": True, "target_residual": 0.1}, {"vary": ("gates",)}, {"fleet": True}, {"bootstrap": 9}):
+        with pytest.raises(UsageError, match="needs a full record"):
+            run(tmp_path, log, wanted, logged=logged, **flags)
+    with pytest.raises(UsageError, match="burn-in cannot be replayed"):
+        run(tmp_path, log, Wanted(Policy(burn_in_events=3), (Decimal("0.05"),)), logged=logged)
+    assert any("looks like a worker's log" in told for told in run(tmp_path, log, wanted).warnings)
+    assert not any("looks like a worker's log" in told for told in run(tmp_path, rows, wanted).warnings)
+
+
+def test_a_record_is_no_log_because_it_is_short() -> None:
+    sampled = np.full(21, 64)
+    assert not is_a_log(sampled, np.full(21, 0.1))
+    assert is_a_log(np.full(23, 64), np.full(23, 0.1))
+    assert not is_a_log(np.array([*[64] * 50, 0]), np.full(51, 0.1))
+
+
+def test_a_student_may_invent_any_number_of_categories(tmp_path: Path) -> None:
+    rows = [
+        row(number, {"facts": [{"category": f"c{number}-{each}", "statement": "s"} for each in range(3)]})
+        for number in range(1500)
+    ]
+    found = run(tmp_path, rows, read_wanted(load_settings(), ["0"]), rollout=True, target_residual=0.5)
+    assert found.data["rollout"][0]["escalation"] == 1.0
+    assert found.data["rollout"][-1]["escalation"] == 0.0
+    assert len(json.dumps(found.data["rollout"])) < 10_000
+
+
+def test_nothing_to_plan_for_is_nothing_evaluated(tmp_path: Path) -> None:
+    result = run(tmp_path, [], rollout=True, target_residual=0.5)
+    assert isinstance(result.failure, NothingEvaluated)
+    assert result.data["rollout"][0]["labels_needed"] is None
+
+
+def test_days_are_those_of_dated_events(tmp_path: Path) -> None:
+    dated = [row(number, at_h=number / 6) for number in range(200)]
+    undated = [row(1000 + number) for number in range(1800)]
+    assert events_from_rows(tmp_path, dated + undated).per_day == pytest.approx(144, rel=0.01)
+
+
+def test_scores_of_some_standing_events_give_no_prediction_powered_figure(tmp_path: Path) -> None:
+    rows = [row(number, signals={"verifier": 0.5} if number % 2 else {}) for number in range(600)]
+    assert verifier_figures(events_from_rows(tmp_path, rows), Policy(sample_rate="0.5"))["prediction_powered"] is None
+
+
+def test_a_threshold_can_be_compared_with_none_and_not_be_left_out_too() -> None:
+    wanted = read_wanted(load_settings(), ["0"], [], ["off", "0.5"])
+    assert [policy.verifier_threshold for policy in wanted.policies] == [None, 0.5]
+    with pytest.raises(UsageError, match="contradict"):
+        read_wanted(load_settings(), ["0"], ["verifier"], ["0.5"])
+
+
+def test_milliseconds_of_more_than_a_year_are_none(tmp_path: Path) -> None:
+    rows = [row(number, llm_chunk_ms=1e308, student_ms=5) for number in range(5)]
+    assert run(tmp_path, rows).data["cost"]["teacher_s_for_all"] is None
 
 
 def test_scores_of_a_verifier_reach_the_gate_and_a_missing_one_warns_and_does_not_fire(tmp_path: Path) -> None:
