@@ -56,7 +56,6 @@ _VARIATIONS = (
     Column("escalation.rate", "escalate", percent, "right"),
     Column("standing_agreement.rate", "standing agree", percent, "right"),
     Column("residual_disagreement", "stay wrong", _with_interval, "right"),
-    Column("cost.teacher_calls", "teacher calls", count, "right"),
 )
 PLAN = (
     Column("drop", "fall", percent, "right"),

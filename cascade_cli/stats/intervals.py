@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+_SPARSE = 8
 Clusters = Sequence[Hashable] | npt.NDArray[np.int64]
 """What each event shares with others: any names, or numbers."""
 
@@ -120,10 +121,20 @@ def agreement_interval(
 def cluster_codes(clusters: Clusters) -> tuple[npt.NDArray[np.int64], int]:
     """Return a number from 0 for each cluster, and how many clusters there are; quick where they come as numbers."""
     if isinstance(clusters, np.ndarray):
-        present, codes = np.unique(clusters, return_inverse=True)
-        return codes.astype(np.int64, copy=False), len(present)
+        return _renumbered(clusters)
     numbers: dict[Hashable, int] = {}
     codes = np.fromiter(
         (numbers.setdefault(cluster, len(numbers)) for cluster in clusters), dtype=np.int64, count=len(clusters)
     )
     return codes, len(numbers)
+
+
+def _renumbered(numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    """Numbers from 0 without gaps; by a table where they are about as many as they say, else by sorting."""
+    if len(numbers) == 0 or numbers.min() < 0 or numbers.max() > _SPARSE * len(numbers):
+        present, codes = np.unique(numbers, return_inverse=True)
+        return codes.astype(np.int64, copy=False), len(present)
+    present = np.flatnonzero(np.bincount(numbers))
+    table = np.zeros(int(present[-1]) + 1, dtype=np.int64)
+    table[present] = np.arange(len(present))
+    return table[numbers], len(present)

@@ -23,11 +23,12 @@ from benchmarks.machine import describe_machine
 
 from cascade_cli.policy import GATES, Policy, decide
 from cascade_cli.simulate.bootstrap import bootstrap_figures
-from cascade_cli.simulate.cells import fired_masks, tally_policies
+from cascade_cli.simulate.cells import tally_policies
 from cascade_cli.simulate.events import COSTS, Events, events_from
 from cascade_cli.simulate.figures import figures_of
 from cascade_cli.simulate.prices import Prices
 from cascade_cli.simulate.simulate_run import simulate
+from cascade_cli.simulate.sweeping import sweep_policies
 
 CATEGORIES = ("decision", "commitment", "risk", "status", "request")
 SIZES = (10_000, 100_000, 1_000_000)
@@ -54,11 +55,11 @@ def make_events(count: int) -> Events:
             "categories": pl.Series([lists[place] for place in chosen.tolist()], dtype=pl.List(pl.String)),
             "agrees": agrees,
             "missing_output": np.zeros(count, dtype=np.bool_),
+            "verifier": np.clip(rng.normal(0.4, 0.15, count) - 0.05 * agrees, 0, 1),
             **{name: rng.integers(100, 4_000, count).astype(np.float64) for name in COSTS},
         }
     )
-    scores = np.clip(rng.normal(0.4, 0.15, count) - 0.05 * agrees, 0, 1)
-    return replace(events_from(frame), verifier=scores)
+    return events_from(frame)
 
 
 def make_policies(count: int) -> list[Policy]:
@@ -113,22 +114,32 @@ def apart(*arguments: object) -> list[float]:
 
 def chosen_policy_s(events: int) -> float:
     """CPU seconds for one policy with its design effects: what the figures shown in full cost."""
-    found = make_events(events)
-    clustered = replace(found, clusters=pl.Series([f"t{number // 3}" for number in range(events)]))
+    found = in_threes(make_events(events))
     began_s = time.process_time()
-    simulate(clustered, [Policy()], Prices())
+    simulate(found, [Policy()], Prices())
     return time.process_time() - began_s
+
+
+def clustered_sweep_s(events: int, policies: int) -> float:
+    """CPU seconds of each policy of a sweep whose intervals allow for clusters."""
+    found = in_threes(make_events(events))
+    began_s = time.process_time()
+    sweep_policies(found, make_policies(policies), Prices())
+    return (time.process_time() - began_s) / policies
+
+
+def in_threes(events: Events) -> Events:
+    """The same events, three to a thread."""
+    return replace(events, clusters=pl.Series([f"t{number // 3}" for number in range(len(events))]))
 
 
 def bootstrap_s(events: int, replicates: int) -> tuple[float, float]:
     """CPU seconds of the joint bootstrap at one policy, for independent events and for clusters of three."""
     found = make_events(events)
-    clustered = replace(found, clusters=pl.Series([f"t{number // 3}" for number in range(events)]))
     seconds = []
-    for each in (found, clustered):
-        masks = fired_masks(each, Policy())
+    for each in (found, in_threes(found)):
         began_s = time.process_time()
-        bootstrap_figures(each, masks, replicates)
+        bootstrap_figures(each, Policy(), replicates)
         seconds.append(time.process_time() - began_s)
     return seconds[0], seconds[1]
 
@@ -158,6 +169,7 @@ def main() -> None:
         f"a plain loop over decide: {each_s * 1e6:.1f} µs a decision, so {loop_s:,.0f} s ({loop_s / seconds[-1]:,.0f}×)"
     )
     print(f"one policy with clusters and design effects: {chosen_policy_s(options.events):.2f} s of CPU")
+    print(f"a sweep of 50 with clusters: {clustered_sweep_s(options.events, 50):.2f} s of CPU a policy")
     alone_s, clustered_s = bootstrap_s(options.events, REPLICATES)
     print(f"its joint bootstrap, {REPLICATES:,} resamples: {alone_s:.2f} s, with clusters of three {clustered_s:.2f} s")
 
