@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cascade_cli import __version__
 from cascade_cli.console import Result, discard, error_envelope, json_document, sanitize_lines
-from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.errors import CascadeError, Interrupted, Terminated, UsageError
 from cascade_cli.redaction import redact
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": "Check dependencies, workspace and database; say what cures them.",
     "config": "Show every setting and where it came from.",
     "pull": "Bring traces and events from PostgreSQL or a file.",
+    "shadow": "Ask the student about past or live events; change nothing.",
     "score": "Measure how far the student agrees with the teacher.",
     "simulate": "Replay the policy: what escalates and why, what stays wrong.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
@@ -46,18 +47,6 @@ _SECRET_VARIABLES = ("DATABASE_URL", "STUDENT_API_KEY", "LLM_API_KEY", "PGPASSWO
 _VERBOSE_ENOUGH_FOR_TRACEBACKS = 2
 # typer names only this one of its usage errors; the base is what all of them have in common.
 _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
-
-
-class _Interrupted(CascadeError):  # noqa: N818 - an order, not a mistake
-    """Ctrl-C."""
-
-    exit_code = 130
-
-
-class _Terminated(CascadeError):  # noqa: N818 - as above
-    """SIGTERM."""
-
-    exit_code = 143
 
 
 class _TerminateSignal(BaseException):
@@ -99,9 +88,9 @@ def run(arguments: Sequence[str]) -> int:
     except _TyperUsageError as error:
         failure = _usage_error(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
-        failure = _Terminated("Terminated.") if _terminated.is_set() else _Interrupted("Interrupted.")
+        failure = Terminated("Terminated.") if _terminated.is_set() else Interrupted("Interrupted.")
     except _TerminateSignal:
-        failure = _Terminated("Terminated.")
+        failure = Terminated("Terminated.")
     except SystemExit as ending:
         # typer ends like this where nobody reads the help to its end.
         return 0 if isinstance(ending.__context__, BrokenPipeError) else int(ending.code or 0)
@@ -141,7 +130,7 @@ def _verdict(outcome: object) -> int:
             _complain(outcome.failure)
             return outcome.failure.exit_code
         return 0
-    if outcome == _Interrupted.exit_code:  # typer turns Ctrl-C into this number
+    if outcome == Interrupted.exit_code:  # typer turns Ctrl-C into this number
         raise KeyboardInterrupt
     return outcome if isinstance(outcome, int) else 0
 

@@ -1,25 +1,31 @@
-"""The demo: the shipped examples through an embedded PostgreSQL, by the code that production runs."""
+"""The demo: the shipped examples through an embedded PostgreSQL and a stand-in student, by the code of production."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cascade_cli.config import Settings
+from cascade_cli.config import POSTGRES_URL, STUDENT_API_KEY, STUDENT_ENDPOINT, STUDENT_MODEL, Setting, Settings
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, UsageError
-from cascade_cli.postgres import ColumnMapping, PostgresSource, apply_migrations, embedded_postgres, load_rows
-from cascade_cli.pulling import PullReport, pull_postgres
+from cascade_cli.postgres import apply_migrations, embedded_postgres, load_rows
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring import Inquiry, PairSource, run_score
+from cascade_cli.shadow_run import Shadow, run_shadow
 from cascade_cli.simulate import Simulation, read_wanted, run_simulate
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import Workspace
 
 _PAIRS = "pairs.jsonl.gz"
+_STUDENT = "nuextract-2.0-4b-ft"
 _MANY = 10_000
 _SHORT = 6
 _OURS = Path(__file__).parent
@@ -34,30 +40,33 @@ def fixture(name: str) -> Path:
 
 
 def run_demo(settings: Settings, console: Console, workspace: Path) -> Result:
-    """Load the examples into a database of their own, pull, score, explain; stop everything that was started.
+    """Load the examples into a database of their own, ask the student, score, explain; stop all that was started.
 
     Args:
-        settings: as resolved; the database settings are not used.
+        settings: as resolved; those of database and student are replaced by the stand-ins'.
         console: told of every step.
         workspace: replaced if a demo made it, refused if somebody else did.
     """
     _clear(workspace)
     started_s = time.monotonic()
-    with embedded_postgres() as server:
-        console.note(f"1. started an embedded PostgreSQL ({time.monotonic() - started_s:.1f} s), a stand-in for yours")
+    with embedded_postgres() as server, stand_in() as student:
+        console.note(
+            f"1. started an embedded PostgreSQL and a student's endpoint ({time.monotonic() - started_s:.1f} s),"
+        )
+        console.note("   stand-ins for yours")
         applied = apply_migrations(server.dsn, with_team_tables=True)
-        traces = load_rows(server.dsn, _examples())
-        console.note(f"2. made its tables ({', '.join(applied)}); loaded {traces:,} made-up traces and student answers")
-        report = _pull(server.dsn, workspace)
-        console.note(f"3. pulled {report.new_traces:,} traces and {report.new_answers:,} answers into {workspace}")
+        traces = load_rows(server.dsn, (Row(row.trace) for row in _examples()))
+        console.note(f"2. made its tables ({', '.join(applied)}); loaded {traces:,} made-up traces of a teacher")
+        shadowed = run_shadow(Shadow(), settings.with_values(_stand_ins(server.dsn, student), "demo"), console)
+        console.note(f"3. pulled them into {workspace} and asked the student about each: {_asked(shadowed)}")
         if server.remaining_user:
             console.note(f"   (as root the server needs a system user, {server.remaining_user}, which stays)")
-    console.note("   stopped the PostgreSQL and removed its folder")
+    console.note("   stopped both and removed their files")
     console.note("4. scoring the student against the teacher, by prompt hash, and explaining one disagreement")
     scored = _scored(settings, console)
     console.note("5. replaying the policy: what would go to the teacher, and what would stay wrong")
     simulated = run_simulate(Simulation(PairSource(), read_wanted(settings, [], [])), settings, console)
-    return _told(scored, simulated, workspace)
+    return _told(shadowed, scored, simulated, workspace)
 
 
 def _clear(workspace: Path) -> None:
@@ -76,9 +85,34 @@ def _examples() -> Iterator[Row]:
         yield row
 
 
-def _pull(dsn: str, workspace: Path) -> PullReport:
-    with PostgresSource.open(dsn, ColumnMapping()) as source:
-        return pull_postgres(source, workspace)
+@contextmanager
+def stand_in(*options: str) -> Iterator[str]:
+    """The stand-in endpoints in a process of their own, for as long as the body runs; yields their address.
+
+    Args:
+        options: of the script, as ``--latency-ms`` and ``50``.
+
+    Raises:
+        CascadeError: they do not start.
+    """
+    command = [sys.executable, str(fixture("stand_in.py")), "--exit-with-parent", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            if not said:
+                raise CascadeError("The stand-in endpoints did not start.", hint="Install cascade-cli again.")
+            yield str(json.loads(said)["url"])
+        finally:
+            process.terminate()
+
+
+def _stand_ins(dsn: str, student: str) -> dict[Setting[Any], object]:
+    return {POSTGRES_URL: dsn, STUDENT_ENDPOINT: student, STUDENT_MODEL: _STUDENT, STUDENT_API_KEY: None}
+
+
+def _asked(shadowed: Result) -> str:
+    assert isinstance(shadowed.data, dict)  # noqa: S101 - a shadow run returns nothing else
+    return f"{shadowed.data['answered']:,} answers in {shadowed.data['seconds']:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +130,10 @@ def _scored(settings: Settings, console: Console) -> _Scored:
     return _Scored(figures, run_score(Inquiry(explain=(chosen,)), settings, console), chosen)
 
 
-def _told(scored: _Scored, simulated: Result, workspace: Path) -> Result:
+def _told(shadowed: Result, scored: _Scored, simulated: Result, workspace: Path) -> Result:
     data = {
         "workspace": str(workspace),
+        "shadow": shadowed.data,
         "score": scored.figures.data,
         "explained": scored.explained.data,
         "simulation": simulated.data,
@@ -122,6 +157,7 @@ def _next_commands(workspace: Path, event_id: str) -> str:
         f"cascade monitor --workspace {workspace} --sample-rate 1": "the alarm after the third prompt",
         "cascade score YOUR_PAIRS.jsonl --by-prompt-hash": "your own recorded pairs",
         "cascade init && cascade doctor && cascade pull --since 7d": "your own PostgreSQL",
+        "cascade shadow --since 7d --dry-run": "what asking your own student would take",
     }
     width = max(map(len, commands))
     return "What you can do next\n" + "\n".join(f"  {line:{width}}   {why}" for line, why in commands.items())

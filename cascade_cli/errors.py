@@ -5,7 +5,9 @@ CascadeError (1)
 ├── GateFailed (3)           a gate that was asked for did not hold
 ├── DependencyError (4)      a database, an endpoint or a disk cannot be reached or refuses
 ├── NothingEvaluated (5)     no item, or fewer than ``--min-n``
-└── TooManyItemErrors (6)    item errors above ``--max-error-rate``
+├── TooManyItemErrors (6)    item errors above ``--max-error-rate``
+├── Interrupted (130)        Ctrl-C
+└── Terminated (143)         SIGTERM
 """
 
 from __future__ import annotations
@@ -57,3 +59,15 @@ class TooManyItemErrors(CascadeError):  # noqa: N818 - reads as the sentence it 
     """More items failed than ``--max-error-rate`` allows."""
 
     exit_code = 6
+
+
+class Interrupted(CascadeError):  # noqa: N818 - an order, not a mistake
+    """Ctrl-C."""
+
+    exit_code = 130
+
+
+class Terminated(CascadeError):  # noqa: N818 - as above
+    """SIGTERM."""
+
+    exit_code = 143

@@ -15,9 +15,10 @@ _FOLDER = Path(".cascade-demo")
 def demo(ctx: typer.Context) -> Result:
     """See the whole of it on shipped examples: offline, nothing left running.
 
-    Starts an embedded PostgreSQL, loads made-up events with a teacher's and a student's answers, pulls them as
-    production would, scores by prompt hash, explains one disagreement and replays the policy. Only the database and the
-    answers are stand-ins. The workspace stays in .cascade-demo unless --workspace names another folder.
+    Starts an embedded PostgreSQL and a student's endpoint, loads made-up events with a teacher's answers, asks the
+    student about each as production would, scores by prompt hash, explains one disagreement and replays the policy.
+    Only the database and the answers are stand-ins. The workspace stays in .cascade-demo unless --workspace names
+    another folder.
 
     Example:
       cascade demo

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from cascade_cli.config.kinds import NAMES, PATH, Kind
 from cascade_cli.config.settings import OPEN_SECTION, SETTINGS, Setting, scoring_fields
@@ -58,6 +58,11 @@ class Settings:
 
     def __getitem__(self, setting: Setting[V]) -> V:
         return cast("V", self.resolved[setting.key].value)
+
+    def with_values(self, values: Mapping[Setting[Any], object], origin: str) -> Settings:
+        """The same with some values replaced."""
+        replaced = {key.key: Resolved(key.key, value, origin, key.secret) for key, value in values.items()}
+        return Settings({**self.resolved, **replaced})
 
     def origin(self, setting: Setting[V]) -> str:
         """Return where the value came from."""

@@ -151,6 +151,24 @@ STUDENT_TIMEOUT_S = Setting(
 STUDENT_MAX_TOKENS = Setting(
     "student.max_tokens", whole_number(1), 768, "The longest answer, in tokens.", env="STUDENT_MAX_TOKENS"
 )
+STUDENT_TEMPLATE_FILE = Setting(
+    "student.template_file", _OPTIONAL_PATH, None, "Builds the student's prompt instead of the traces' own blocks."
+)
+STUDENT_CONCURRENCY = Setting("student.concurrency", whole_number(1), 8, "Student calls at the same time.")
+STUDENT_TEMPERATURE = Setting("student.temperature", AMOUNT, 0.7, "Of the samples after the first, which has 0.")
+STUDENT_LOGPROBS = Setting("student.logprobs", FLAG, False, "Ask for the probabilities of the tokens.")
+STUDENT_DEADLINE_S = Setting(
+    "student.deadline_s", SECONDS, 180.0, "The longest that all tries for one answer may take together."
+)
+STUDENT_TRIES = Setting(
+    "student.tries", whole_number(1), 4, "Requests for one answer; those refused for want of room do not count."
+)
+STUDENT_MAX_ANSWER_BYTES = Setting(
+    "student.max_answer_bytes", whole_number(1), 8 * 1024 * 1024, "A longer answer is an error."
+)
+STUDENT_MAX_PROMPT_CHARS = Setting(
+    "student.max_prompt_chars", whole_number(1), 200_000, "A longer prompt is not sent and counts as an error."
+)
 STUDENT_TRAINED_PROMPT_HASHES: Setting[tuple[str, ...]] = Setting(
     "student.trained_prompt_hashes", NAMES, (), "The teacher prompts whose answers the student was trained on."
 )

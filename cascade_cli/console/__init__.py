@@ -1,12 +1,14 @@
 """What a command says, and to whom: the result on standard output, everything else on standard error."""
 
 from cascade_cli.console.output import Format, Output, chosen_format
+from cascade_cli.console.progress import Advance
 from cascade_cli.console.rendering import error_envelope, json_document
 from cascade_cli.console.result import Column, Record, Result, Table
 from cascade_cli.console.streams import Console, discard, write_file, write_new_file
 from cascade_cli.console.text import moment, sanitize, sanitize_lines, shown
 
 __all__ = [
+    "Advance",
     "Column",
     "Console",
     "Format",

@@ -30,12 +30,31 @@ def silent() -> Iterator[Advance]:
 
 
 @contextmanager
-def progress_bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
-    """Draw a bar on a terminal; it disappears when the work is done."""
+def progress_bar(
+    label: str, total: int | None, stream: TextIO, status: Callable[[], str] | None = None
+) -> Iterator[Advance]:
+    """Draw a bar on a terminal, with a status behind it; it disappears when the work is done."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class StatusColumn(ProgressColumn):
+        """What the status says now, whether or not anything was finished since."""
+
+        def render(self, task: Task) -> Text:
+            del task
+            return Text(status() if status else "")
+
+    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (*shape, StatusColumn()) if status else shape
     with Progress(*columns, console=Console(file=stream), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda items=1: bar.advance(task, items)
@@ -43,9 +62,16 @@ def progress_bar(label: str, total: int | None, stream: TextIO) -> Iterator[Adva
 
 @contextmanager
 def progress_lines(
-    label: str, total: int | None, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    label: str,
+    total: int | None,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    status: Callable[[], str] | None = None,
 ) -> Iterator[Advance]:
-    """Say ``label: done of total, rate`` at most once in 30 s, so that a short job says nothing."""
+    """Say ``label: done of total, rate, time left`` at most once in 30 s, so that a short job says nothing.
+
+    A status takes the place of the rate, which it tells itself.
+    """
     started_s = spoken_s = clock()
     done = 0
 
@@ -56,6 +82,9 @@ def progress_lines(
         if now_s - spoken_s >= SECONDS_BETWEEN_LINES:
             spoken_s = now_s
             of = "" if total is None else f" of {total:,}"
-            say(f"{label}: {done:,}{of}, {done / (now_s - started_s):,.0f} a second")
+            rate = done / (now_s - started_s)
+            told = status() if status else f"{rate:,.0f} a second"
+            left = f", {(total - done) / rate:,.0f} s left" if status and total and rate else ""
+            say(f"{label}: {done:,}{of}, {told}{left}")
 
     yield advance

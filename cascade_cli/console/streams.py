@@ -27,7 +27,7 @@ from cascade_cli.console.text import sanitize_lines
 from cascade_cli.errors import DependencyError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,15 @@ class Console:
         self._say(f"warning: {text}")
 
     @contextmanager
-    def progress(self, label: str, total: int | None = None) -> Iterator[Advance]:
+    def progress(
+        self, label: str, total: int | None = None, status: Callable[[], str] | None = None
+    ) -> Iterator[Advance]:
         """Show progress of the body: a bar on a terminal, else one line in 30 s; nothing with ``--quiet``.
 
         Args:
             label: what is going on, as in ``scoring``.
             total: how many items there are; None when nobody knows.
+            status: what else is to be told of the state, in a few words; may be called from another thread.
 
         Yields:
             A function to call with the number of items just finished.
@@ -92,9 +95,9 @@ class Console:
         if self.output.quiet:
             shown = silent()
         elif self.stderr.isatty():
-            shown = progress_bar(label, total, self.stderr)
+            shown = progress_bar(label, total, self.stderr, status)
         else:
-            shown = progress_lines(label, total, self._say)
+            shown = progress_lines(label, total, self._say, status=status)
         with shown as advance:
             yield advance
 

@@ -38,13 +38,17 @@ def parse_extraction(text: str) -> dict[str, object] | None:
         ``events`` does not hold exactly one object; where the object nests deeper than ``MAX_DEPTH``, or holds
         NaN or Infinity (not JSON) or an integer with more digits than Python converts.
     """
+    found = find_object(text)
+    return None if found is None else _unwrap(found)
+
+
+def find_object(text: str) -> dict[str, object] | None:
+    """Find the object as ``parse_extraction`` does, and leave its envelope, if it has one, as it is."""
     if not isinstance(text, str):
         return None
     stripped = text.strip(_WHITESPACE)
     found = _decode_whole(stripped)
-    if found is None:
-        found = _best_object(stripped, _prose_start(stripped))
-    return None if found is None else _unwrap(found)
+    return _best_object(stripped, _prose_start(stripped)) if found is None else found
 
 
 def decode_object(text: str) -> dict[str, object] | None:

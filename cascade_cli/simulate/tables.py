@@ -238,7 +238,7 @@ def _target_line(data: Figures) -> str:
         return f"No tested policy can be shown to leave at most {target['target']:.2%} standing and wrong."
     return (
         f"At most {target['target']:.2%} standing and wrong: sample rate {target['sample_rate']:.2%}{_at(target)},"
-        f" {percent(target['escalation'])} escalate ({count(target['tested'])} policies tested from the safest down)."
+        f" {percent(target['escalation'])} escalate (tested from the safest down: {count(target['tested'])})."
     )
 
 

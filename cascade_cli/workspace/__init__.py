@@ -1,17 +1,44 @@
 """What was pulled, answered, scored and run, in one DuckDB file that many short commands share."""
 
 from cascade_cli.workspace.batching import batches
-from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
+from cascade_cli.workspace.folding import fold, fold_all
+from cascade_cli.workspace.pairs import Bookmark
+from cascade_cli.workspace.questions import OpenPage
+from cascade_cli.workspace.records import (
+    Added,
+    Counts,
+    Experience,
+    Failure,
+    OpenEvent,
+    Outcome,
+    PairFilter,
+    Questions,
+    Run,
+    Totals,
+    Window,
+)
+from cascade_cli.workspace.spool import Spool
 from cascade_cli.workspace.workspace import Workspace, stream_pairs, weight
 
 __all__ = [
     "Added",
+    "Bookmark",
     "Counts",
+    "Experience",
+    "Failure",
+    "OpenEvent",
+    "OpenPage",
+    "Outcome",
     "PairFilter",
+    "Questions",
     "Run",
+    "Spool",
+    "Totals",
     "Window",
     "Workspace",
     "batches",
+    "fold",
+    "fold_all",
     "stream_pairs",
     "weight",
 ]

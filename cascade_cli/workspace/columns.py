@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cascade_cli.ledger import LedgerEntry
+    from cascade_cli.workspace.records import Outcome
 
 T = TypeVar("T")
 Columns = dict[str, "NDArray[Any]"]
@@ -75,7 +76,7 @@ def event_columns(rows: Iterable[Row]) -> Columns:
 
 def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
     """The first answer of each key."""
-    kept = _first_of_each(answers, _answer_key)
+    kept = _first_of_each(answers, answer_key)
     return {
         "event_id": _texts(answer.event_id for answer in kept),
         "student_model": _texts(answer.student_model for answer in kept),
@@ -84,6 +85,29 @@ def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
         "response": _texts(answer.response for answer in kept),
         "student_ms": _numbers(answer.student_ms for answer in kept),
         "signals": _texts(_ENCODER.encode(dict(answer.signals)) if answer.signals else None for answer in kept),
+    }
+
+
+def outcome_columns(outcomes: Iterable[Outcome]) -> Columns:
+    """The last outcome of each key."""
+    kept = {outcome.key: outcome for outcome in outcomes}.values()
+    return {
+        "event_id": _texts(outcome.event_id for outcome in kept),
+        "student_model": _texts(outcome.student_model for outcome in kept),
+        "prompt_shape": _texts(outcome.prompt_shape for outcome in kept),
+        "sample_index": np.array([outcome.sample_index for outcome in kept], dtype=np.int32),
+        "response": _texts(outcome.response for outcome in kept),
+        "student_ms": _numbers(outcome.student_ms for outcome in kept),
+        "signals": _texts(_ENCODER.encode(dict(outcome.signals)) if outcome.signals else None for outcome in kept),
+        "run_id": _texts(outcome.run_id for outcome in kept),
+        "requests": np.array([outcome.requests for outcome in kept], dtype=np.int32),
+        "prompt_tokens": _counts(outcome.prompt_tokens for outcome in kept),
+        "completion_tokens": _counts(outcome.completion_tokens for outcome in kept),
+        "finish_reason": _texts(outcome.finish_reason for outcome in kept),
+        "came_at": _moments(outcome.at for outcome in kept),
+        "error": _texts(outcome.error for outcome in kept),
+        "detail": _texts(outcome.detail or "" for outcome in kept),
+        "outage": np.array([outcome.outage for outcome in kept], dtype=np.bool_),
     }
 
 
@@ -165,7 +189,8 @@ def _first_of_each(items: Iterable[T], key: Callable[[T], Hashable]) -> Collecti
     return kept.values()
 
 
-def _answer_key(answer: StudentAnswer) -> AnswerKey:
+def answer_key(answer: StudentAnswer) -> AnswerKey:
+    """What names an answer."""
     return (answer.event_id, answer.student_model, answer.prompt_shape, answer.sample_index)
 
 
@@ -176,6 +201,11 @@ def _texts(values: Iterable[str | None]) -> NDArray[Any]:
 def _numbers(values: Iterable[float | None]) -> NDArray[Any]:
     """None becomes NaN, which the statements turn into NULL."""
     return np.array(list(values), dtype=np.float64)
+
+
+def _counts(values: Iterable[int | None]) -> NDArray[Any]:
+    """None becomes -1, which the statements turn into NULL."""
+    return np.array([-1 if value is None else value for value in values], dtype=np.int32)
 
 
 def _moments(values: Iterable[datetime | None]) -> NDArray[Any]:

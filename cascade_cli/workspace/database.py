@@ -31,6 +31,8 @@ LOCK_WAIT_S: Final = 10.0
 _SETTINGS: Final = {"memory_limit": "256MB", "threads": "2", "pandas_analyze_sample": "0"}
 # Waiting processes try again after a random pause, so that they do not meet in step.
 _PAUSE_S: Final = (0.005, 0.04)
+# Another process has it open, or another thread of this one in the other mode.
+_TAKEN: Final = ("Could not set lock", "different configuration")
 
 _HERE: Final = files("cascade_cli.workspace")
 QUERIES: Final = read_named_sql(_HERE / "queries.sql")
@@ -132,8 +134,8 @@ def _open_patiently(file: Path, *, read_only: bool, wait_s: float) -> duckdb.Duc
     while True:
         try:
             return duckdb.connect(str(file), read_only=read_only, config=dict(_SETTINGS))
-        except duckdb.IOException as error:
-            if "Could not set lock" not in str(error) or time.monotonic() >= give_up_at:
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            if not any(sign in str(error) for sign in _TAKEN) or time.monotonic() >= give_up_at:
                 raise
         time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - spreads retries, guards nothing
 
@@ -187,7 +189,7 @@ def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _explanation(text: str, file: Path) -> CascadeError:
     """Sort a refusal by its text: DuckDB gives the same class to nearly all of them."""
-    if "Could not set lock" in text:
+    if any(sign in text for sign in _TAKEN):
         return _held(text, file)
     if any(sign in text for sign in ("No space left", "File too large", "Disk quota exceeded")):
         return DependencyError(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cascade_cli.records import Event, StudentAnswer
     from cascade_cli.workspace.records import PairFilter
+    from cascade_cli.workspace.spool import Spool
 
 PAGE_SIZE: Final = 5_000
 
@@ -35,14 +36,18 @@ class Page:
     end: Bookmark | None
 
 
-def read_page(connection: duckdb.DuckDBPyConnection, after: Bookmark, only: PairFilter) -> Page:
-    """The pairs of the next ``PAGE_SIZE`` traces: each with every answer to its event, or alone."""
+def read_page(connection: duckdb.DuckDBPyConnection, spool: Spool | None, after: Bookmark, only: PairFilter) -> Page:
+    """The pairs of the next ``PAGE_SIZE`` traces: each with every answer to its event, or alone.
+
+    Answers that have not left the spool yet are among them. It must be read after the database was opened: what leaves
+    it is in the database before.
+    """
     traces = fetch(connection, "page_of_traces", _parameters(after, only))
     if not traces:
         return Page((), None)
     event_ids = sorted({trace[1] for trace in traces})
     events = _events(connection, event_ids)
-    answers = _answers(connection, event_ids, only.student_model)
+    answers = _answers(connection, spool, event_ids, only.student_model)
     rows = tuple(
         Row(columns.trace_of(trace[:-1], events.get(trace[1])), answer)
         for trace in traces
@@ -64,10 +69,14 @@ def _events(connection: duckdb.DuckDBPyConnection, event_ids: list[str]) -> dict
 
 
 def _answers(
-    connection: duckdb.DuckDBPyConnection, event_ids: list[str], student_model: str | None
+    connection: duckdb.DuckDBPyConnection, spool: Spool | None, event_ids: list[str], student_model: str | None
 ) -> dict[str, list[StudentAnswer | None]]:
     found = fetch(connection, "answers_of", {"event_ids": event_ids, "student_model": student_model})
+    known = {columns.answer_key(answer): answer for answer in map(columns.answer_of, found)}
+    for outcome in spool.of_events(event_ids) if spool else ():
+        if outcome.error is None and student_model in {None, outcome.student_model}:
+            known.setdefault(outcome.key, outcome.answer)
     by_event: dict[str, list[StudentAnswer | None]] = {}
-    for answer in map(columns.answer_of, found):
+    for _, answer in sorted(known.items()):
         by_event.setdefault(answer.event_id, []).append(answer)
     return by_event

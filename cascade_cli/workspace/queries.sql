@@ -26,9 +26,113 @@ SELECT
 FROM batch;
 
 -- name: insert_answers
-INSERT OR IGNORE INTO student_answers
+INSERT OR IGNORE INTO student_answers (
+    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals
+)
 SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals
 FROM batch;
+
+-- name: insert_outcomes
+INSERT OR IGNORE INTO student_answers (
+    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals,
+    run_id, requests, prompt_tokens, completion_tokens, finish_reason, answered_at
+)
+SELECT
+    event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals, batch.run_id,
+    batch.requests + CASE WHEN known.run_id = batch.run_id THEN known.requests ELSE 0 END,
+    nullif(prompt_tokens, -1), nullif(completion_tokens, -1), finish_reason, came_at
+FROM batch LEFT JOIN student_errors AS known USING (event_id, student_model, prompt_shape, sample_index)
+WHERE error IS NULL;
+
+-- name: insert_errors
+-- What is known of an error already is left alone, so that a fold that was cut off can be repeated. A run that asks
+-- again after an outage has sent the requests of both times.
+INSERT OR REPLACE INTO student_errors
+SELECT
+    event_id, student_model, prompt_shape, sample_index, batch.error, batch.detail, batch.outage, batch.run_id,
+    batch.requests + CASE WHEN known.run_id = batch.run_id THEN known.requests ELSE 0 END,
+    batch.came_at
+FROM batch
+    ANTI JOIN student_answers USING (event_id, student_model, prompt_shape, sample_index)
+    LEFT JOIN student_errors AS known USING (event_id, student_model, prompt_shape, sample_index)
+WHERE error IS NOT NULL AND known.failed_at IS DISTINCT FROM batch.came_at;
+
+-- name: settle_errors
+DELETE FROM student_errors
+WHERE (event_id, student_model, prompt_shape, sample_index) IN (
+    SELECT (event_id, student_model, prompt_shape, sample_index) FROM batch WHERE error IS NULL
+);
+
+-- name: answered_in_run
+SELECT count(*), coalesce(sum(requests), 0), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)
+FROM student_answers
+WHERE run_id = $run_id;
+
+-- name: failed_in_run
+SELECT kind, count(*), sum(requests) FROM student_errors WHERE run_id = $run_id GROUP BY kind ORDER BY kind;
+
+-- name: first_errors
+SELECT event_id, kind, detail FROM student_errors WHERE run_id = $run_id ORDER BY failed_at, event_id LIMIT $limit;
+
+-- name: past_answers
+SELECT avg(completion_tokens), avg(student_ms)
+FROM student_answers
+WHERE student_model = $student_model AND prompt_shape = $prompt_shape;
+
+-- name: teacher_length
+SELECT avg(length(raw_response)) FROM traces WHERE $since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP;
+
+-- name: count_open
+-- Of each event the questions that have neither an answer nor an error that counts.
+WITH asked AS (
+    SELECT event_id, sample_index FROM student_answers
+    WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+    UNION
+    SELECT event_id, sample_index FROM student_errors
+    WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+      AND NOT outage AND (NOT $retry_errors OR run_id = $run_id)
+),
+done AS (SELECT event_id, count(*) AS questions FROM asked GROUP BY event_id)
+SELECT coalesce(sum($samples - coalesce(questions, 0)), 0)::BIGINT
+FROM (
+    SELECT DISTINCT event_id FROM traces WHERE $since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP
+) LEFT JOIN done USING (event_id);
+
+-- name: page_of_open
+-- The first trace of each event, in the order of pages, where some question is open.
+WITH asked AS (
+    SELECT event_id, sample_index FROM student_answers
+    WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+    UNION
+    SELECT event_id, sample_index FROM student_errors
+    WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+      AND NOT outage AND (NOT $retry_errors OR run_id = $run_id)
+),
+done AS (SELECT event_id FROM asked GROUP BY event_id HAVING count(*) >= $samples),
+firsts AS (
+    SELECT event_id, min((ordered_at, trace_id)) AS place
+    FROM traces
+    WHERE $since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP
+    GROUP BY event_id
+),
+page AS (
+    SELECT event_id, place[1] AS ordered_at, place[2] AS trace_id
+    FROM firsts ANTI JOIN done USING (event_id)
+    WHERE place > ($after_at::TIMESTAMP, $after_id::VARCHAR)
+    ORDER BY place
+    LIMIT $page_size
+)
+SELECT event_id, ordered_at, trace_id, left(user_prompt, $most_chars + 1)
+FROM page JOIN traces USING (event_id, ordered_at, trace_id)
+ORDER BY ordered_at, trace_id;
+
+-- name: asked_of
+SELECT event_id, sample_index FROM student_answers
+WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND event_id IN (SELECT unnest($event_ids::VARCHAR[]))
+UNION ALL
+SELECT event_id, sample_index FROM student_errors
+WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND event_id IN (SELECT unnest($event_ids::VARCHAR[]))
+  AND NOT outage AND (NOT $retry_errors OR run_id = $run_id);
 
 -- name: refresh_signals
 -- What is known of an answer may come later than the answer.
@@ -73,6 +177,13 @@ FROM events
 -- Found by row number first: four times faster, for the long texts of all other events stay unread.
 WHERE rowid IN (SELECT rowid FROM events WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])));
 
+-- name: shortened_events_of
+SELECT
+    event_id, arena, left(content, $most_chars + 1), attributes, participant_set, disclosure_class, source_kind,
+    emitted_at
+FROM events
+WHERE rowid IN (SELECT rowid FROM events WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])));
+
 -- name: answers_of
 SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms, signals
 FROM student_answers
@@ -92,6 +203,16 @@ SELECT
 -- name: start_run
 INSERT INTO runs VALUES
     ($run_id, $command, $version, $configuration, $watermark, $counts, $status, $started_at, $finished_at);
+
+-- name: continue_run
+UPDATE runs SET status = 'running', finished_at = NULL WHERE run_id = $run_id;
+
+-- name: unfinished_run
+SELECT run_id, command, version, configuration, watermark, counts, status, started_at, finished_at
+FROM runs
+WHERE command = $command AND status <> 'finished'
+ORDER BY started_at DESC, run_id
+LIMIT 1;
 
 -- name: finish_run
 UPDATE runs SET status = $status, counts = $counts, finished_at = $finished_at WHERE run_id = $run_id;
@@ -146,6 +267,12 @@ DELETE FROM traces WHERE event_id IN (SELECT event_id FROM forgotten);
 
 -- name: forget_answers
 DELETE FROM student_answers WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forget_errors
+DELETE FROM student_errors WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forgotten
+SELECT event_id FROM forgotten;
 
 -- name: forget_ledger
 DELETE FROM ledger WHERE event_id IN (SELECT event_id FROM forgotten);

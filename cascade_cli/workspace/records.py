@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cascade_cli.records import StudentAnswer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from cascade_cli.records import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,154 @@ class PairFilter:
     prompt_hash: str | None = None
     student_model: str | None = None
     event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one question to the student: an answer, or an error and why.
+
+    Attributes:
+        event_id: the event it was asked about.
+        student_model: who was asked.
+        prompt_shape: how the event was shown; with the other three it is the key.
+        sample_index: 0 for the answer that counts, 1.. for others.
+        run_id: of the run that asked.
+        requests: that were sent, 0 where the question could not even be asked.
+        at: aware UTC; when it came.
+        response: the student's text; None for an error.
+        student_ms: of the last request; None for an error.
+        signals: token probabilities and the like, each in [0, 1].
+        prompt_tokens: counted by the endpoint, else estimated.
+        completion_tokens: likewise.
+        finish_reason: why the student stopped; None where unknown.
+        error: the kind of failure; None for an answer.
+        detail: of an error, one sentence without the event's text.
+        outage: the error speaks of the endpoint, not of this event.
+    """
+
+    event_id: str
+    student_model: str
+    prompt_shape: str
+    sample_index: int
+    run_id: str
+    requests: int
+    at: datetime
+    response: str | None = None
+    student_ms: float | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+    detail: str | None = None
+    outage: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What was asked."""
+        return self.event_id, self.student_model, self.prompt_shape, self.sample_index
+
+    @property
+    def answer(self) -> StudentAnswer:
+        """The answer; only where there is no error."""
+        return StudentAnswer(
+            self.event_id,
+            self.response,
+            self.student_model,
+            self.prompt_shape,
+            self.sample_index,
+            self.student_ms,
+            self.signals,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a whole run did, its earlier parts included.
+
+    Attributes:
+        answered: questions with an answer.
+        failed: questions without one, by kind.
+        requests: that were sent.
+        prompt_tokens: of the answered.
+        completion_tokens: likewise.
+    """
+
+    answered: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A question that got no answer.
+
+    Attributes:
+        event_id: about which event.
+        kind: of the failure.
+        detail: one sentence without the event's text.
+    """
+
+    event_id: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What is known before anything is asked.
+
+    Attributes:
+        completion_tokens: mean of the student's earlier answers; None where it has none.
+        student_ms: mean of the same; None likewise.
+        teacher_chars: mean length of the teacher's answers to the same events; None where there are none.
+    """
+
+    completion_tokens: float | None
+    student_ms: float | None
+    teacher_chars: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Which questions are open.
+
+    Attributes:
+        student_model: who is to be asked.
+        prompt_shape: how.
+        samples: answers wanted for each event, at least 1.
+        since: aware; events of traces created then or later; None for all.
+        run_id: of the run that asks.
+        retry_errors: ask again what failed in earlier runs; outages are asked again in any case.
+        most_chars: longer prompts come cut, one character above.
+    """
+
+    student_model: str
+    prompt_shape: str
+    samples: int
+    since: datetime | None
+    run_id: str
+    retry_errors: bool
+    most_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """An event about which something is to be asked.
+
+    Attributes:
+        event_id: identity.
+        user_prompt: the block as the trace holds it, cut above the most characters; None where it holds none.
+        event: with its content cut likewise; None where it is not at hand.
+        samples: the indexes that have no answer.
+    """
+
+    event_id: str
+    user_prompt: str | None
+    event: Event | None
+    samples: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,18 @@ def start_run(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     connection.execute(QUERIES["start_run"], parameters)
 
 
+def continue_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Open a run's record again."""
+    connection.execute(QUERIES["continue_run"], {"run_id": run_id})
+
+
+def unfinished_run(connection: duckdb.DuckDBPyConnection, command: str) -> Run | None:
+    """The latest run of a command that did not come to its end; None where there is none."""
+    for stored in fetch(connection, "unfinished_run", {"command": command}):
+        return _run_of(stored)
+    return None
+
+
 def finish_run(
     connection: duckdb.DuckDBPyConnection,
     run_id: str,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cascade_cli.workspace import columns, runs, scores
+from cascade_cli.workspace import columns, questions, runs, scores
 from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.database import DATABASE_NAME, LOCK_WAIT_S, QUERIES, Mode, change, connect, fetch
 from cascade_cli.workspace.pairs import Bookmark, Page, read_page
 from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
+from cascade_cli.workspace.spool import SPOOL_NAME, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cascade_cli.ledger import LedgerEntry
     from cascade_cli.records import Row, StudentAnswer
+    from cascade_cli.workspace.records import Experience, Failure, Outcome, Questions, Totals
 
 
 class Workspace:
@@ -30,8 +32,9 @@ class Workspace:
     as `stream_pairs` and `cascade_cli.pulling` do.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
+        self._folder = folder
 
     @staticmethod
     @contextmanager
@@ -43,7 +46,7 @@ class Workspace:
             DependencyError: held by another process beyond ``wait_s``, damaged, not writable, disk full.
         """
         with connect(path, mode, wait_s=wait_s) as connection:
-            yield Workspace(connection)
+            yield Workspace(connection, path)
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -77,15 +80,49 @@ class Workspace:
 
     def page_of_pairs(self, after: Bookmark, only: PairFilter | None = None) -> Page:
         """The pairs of the next few thousand traces."""
-        return read_page(self._connection, after, only or PairFilter())
+        with Spool.read(self._folder) as spool:
+            return read_page(self._connection, spool, after, only or PairFilter())
+
+    def page_of_open(self, after: Bookmark, wanted: Questions) -> questions.OpenPage:
+        """The next few hundred events about which the student is to be asked something."""
+        with Spool.read(self._folder) as spool:
+            return questions.read_open(self._connection, spool, after, wanted)
+
+    def count_open(self, wanted: Questions) -> int:
+        """How many questions are open; those answered in the spool count as such until they are folded."""
+        return questions.count_open(self._connection, wanted)
+
+    def add_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep what came of questions; an answer removes the error that was there before."""
+        questions.add_outcomes(self._connection, outcomes)
+
+    def totals(self, run_id: str) -> Totals:
+        """What a run has got answers and errors for, as far as it has been folded."""
+        return questions.read_totals(self._connection, run_id)
+
+    def first_errors(self, run_id: str, limit: int) -> list[Failure]:
+        """Some questions of a run that got no answer, as far as they have been folded."""
+        return questions.first_errors(self._connection, run_id, limit)
+
+    def experience(self, wanted: Questions) -> Experience:
+        """What earlier answers of this student, and the teacher's, let one expect of further ones."""
+        return questions.read_experience(self._connection, wanted)
 
     def counts(self) -> Counts:
-        """How many rows each table holds."""
+        """How many rows each table holds; answers in the spool are not among them."""
         return Counts(*fetch(self._connection, "counts")[0])
 
     def start_run(self, run: Run) -> None:
         """Write a run down, before its work begins."""
         runs.start_run(self._connection, run)
+
+    def continue_run(self, run_id: str) -> None:
+        """Open a run's record again; what it says of its end is forgotten."""
+        runs.continue_run(self._connection, run_id)
+
+    def unfinished_run(self, command: str) -> Run | None:
+        """The latest run of a command that did not come to its end; None where there is none."""
+        return runs.unfinished_run(self._connection, command)
 
     def finish_run(self, run_id: str, status: str, counts: Mapping[str, int], finished_at: datetime) -> None:
         """Close a run's record; ``finished_at`` is aware."""
@@ -137,8 +174,12 @@ class Workspace:
         self._connection.begin()
         self._connection.execute(QUERIES[choice], dict(parameters))
         # Scores find their events through the traces, so they go first.
-        tables = ("scores", "traces", "answers", "ledger", "events")
+        tables = ("scores", "traces", "answers", "errors", "ledger", "events")
+        chosen = [event_id for (event_id,) in fetch(self._connection, "forgotten")]
         removed = sum(change(self._connection, f"forget_{table}") for table in tables)
+        if (self._folder / SPOOL_NAME).exists():
+            with Spool.open(self._folder) as spool:
+                removed += spool.forget_events(chosen)
         self._connection.commit()
         self._connection.execute(QUERIES["checkpoint"])
         return removed

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from cascade_cli.postgres import PostgresSource, apply_migrations, embedded_postgres, load_rows
@@ -17,6 +18,7 @@ from cascade_cli.records import Event, Row, StudentAnswer, Trace
 from cascade_cli.workspace import Workspace, stream_pairs
 
 START = datetime(2026, 6, 18, tzinfo=UTC)
+ADDED = 500
 ENTITIES = [{"type": "person", "name": f"Person {n}", "email": f"p{n}@acme.com"} for n in range(12)]
 EXTRACTION = json.dumps({"entities": ENTITIES})
 
@@ -53,6 +55,8 @@ def main(count: int) -> None:
             with PostgresSource.open(server.dsn) as source:
                 timed("PostgreSQL, first pull", lambda: pull_postgres(source, folder), count)
                 timed("PostgreSQL, again (by the mark)", lambda: pull_postgres(source, folder), count)
+                load_rows(server.dsn, islice(rows(count + ADDED), count, None))
+                timed(f"PostgreSQL, {ADDED} rows later", lambda: pull_postgres(source, folder), ADDED)
         with Workspace.open(folder) as workspace:
             print(workspace.counts())
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f} MB")

@@ -79,7 +79,7 @@ def plain() -> Iterator[StandIn]:
         yield server
 
 
-def content(response: httpx.Response) -> str:
+def content(response: httpx.Response) -> str | None:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]["message"]["content"]
 
@@ -123,13 +123,13 @@ def received(sock: socket.socket, *, until: bytes) -> bytes:
 
 def test_a_student_is_found_by_its_prompt_whatever_the_index(plain: StandIn, rows: list[Row]) -> None:
     for row in rows[:40]:
-        assert content(plain.ask(row["user_prompt"])) == (row["student_response"] or "")
-        assert content(plain.ask("[0] " + without_index(row["user_prompt"]))) == (row["student_response"] or "")
+        assert content(plain.ask(row["user_prompt"])) == row["student_response"]
+        assert content(plain.ask("[0] " + without_index(row["user_prompt"]))) == row["student_response"]
 
 
-def test_a_student_that_said_nothing_answers_with_an_empty_text(plain: StandIn, rows: list[Row]) -> None:
+def test_a_student_that_said_nothing_answers_with_no_text(plain: StandIn, rows: list[Row]) -> None:
     silent = next(row for row in rows if row["student_response"] is None)
-    assert content(plain.ask(silent["user_prompt"])) == ""
+    assert content(plain.ask(silent["user_prompt"])) is None
 
 
 def test_a_student_is_found_by_the_percent_encoded_header(plain: StandIn, rows: list[Row]) -> None:
@@ -193,8 +193,8 @@ def test_further_samples_differ_for_some_events_and_are_the_same_every_time(plai
     for row in rows[:60]:
         sample = content(plain.ask(row["user_prompt"], temperature=0.7, seed=1))
         assert content(plain.ask(row["user_prompt"], temperature=0.7, seed=1)) == sample
-        changed += sample != (row["student_response"] or "")
-        assert len(sample) <= len(row["student_response"] or "")
+        changed += sample != row["student_response"]
+        assert len(sample or "") <= len(row["student_response"] or "")
     assert 0 < changed < 30
     assert {content(plain.ask(rows[0]["user_prompt"], temperature=0, seed=seed)) for seed in range(20)} == {
         rows[0]["student_response"]

@@ -337,6 +337,7 @@ def test_every_query_can_be_explained(folder: Path) -> None:
         "upsert_ledger": columns.ledger_columns([]),
         "changed_traces": columns.said_by_teacher([]),
         "changed_answers": columns.said_by_student([]),
+        **dict.fromkeys(("insert_outcomes", "insert_errors", "settle_errors"), columns.outcome_columns([])),
     }
     with Workspace.open(folder, "write") as workspace:
         workspace.write_scores("f", _scores([1]))

@@ -1,0 +1,78 @@
+"""The teacher's call: a system prompt and several events at once; where it fails, one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cascade_cli.clients.answers import align_events
+from cascade_cli.clients.calling import Caller
+from cascade_cli.clients.failures import UNREADABLE, CallFailed
+
+Said = dict[str, object] | CallFailed
+"""What came of one event: its extraction, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherClient:
+    """Asks a teacher.
+
+    Attributes:
+        caller: sends the requests.
+        system_prompt: of every call.
+        max_tokens: of an answer about one event; a call about n may have n times as many. None leaves it to the
+            endpoint.
+    """
+
+    caller: Caller
+    system_prompt: str
+    max_tokens: int | None = None
+
+    async def ask(self, blocks: Sequence[str], event_ids: Sequence[str]) -> list[Said]:
+        """Ask about several events, one call for all of them.
+
+        A failed call is repeated event by event, so that one that always fails costs the others nothing. An answer
+        that leaves some events out loses only those, which are then asked about alone.
+
+        Args:
+            blocks: their event blocks, numbered from 0 as :func:`~cascade_cli.event_block.event_block` does.
+            event_ids: of the same length.
+
+        Returns:
+            What came of each, in their order.
+
+        Raises:
+            CallFailed: the endpoint is away, or nothing can succeed before somebody changes the configuration: that
+                says nothing of any event.
+        """
+        said = await self._together(blocks, event_ids)
+        if len(blocks) == 1:
+            return said
+        for place, each in enumerate(said):
+            if isinstance(each, CallFailed):
+                said[place] = (await self._together([blocks[place]], [event_ids[place]]))[0]
+        return said
+
+    async def _together(self, blocks: Sequence[str], event_ids: Sequence[str]) -> list[Said]:
+        try:
+            reply = await self.caller.call(self._body(blocks), event_ids[0] if len(event_ids) == 1 else None)
+        except CallFailed as failure:
+            if failure.kind.outage or failure.kind.fatal:
+                raise
+            return [failure] * len(blocks)
+        absent = CallFailed(UNREADABLE, "the teacher's answer leaves this event out")
+        return [absent if found is None else found for found in align_events(reply.text, len(blocks))]
+
+    def _body(self, blocks: Sequence[str]) -> bytes:
+        body: dict[str, object] = {
+            "model": self.caller.endpoint.model,
+            "messages": [
+                {"role": "system", "content": self.system_prompt},
+                {"role": "user", "content": "\n\n".join(blocks)},
+            ],
+            "temperature": 0,
+        }
+        if self.max_tokens is not None:
+            body["max_tokens"] = self.max_tokens * len(blocks)
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")

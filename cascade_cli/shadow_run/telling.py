@@ -1,0 +1,242 @@
+"""What came of a shadow run: figures for programs, tables for people, the exit status, the command that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from cascade_cli.clients import EndpointDown, key_refused
+from cascade_cli.console import Column, Result, Table, shown
+from cascade_cli.errors import CascadeError, Interrupted, Terminated, TooManyItemErrors
+from cascade_cli.replay import ENDPOINT_GONE, Stop
+from cascade_cli.shadow_run.asked import prices_of
+from cascade_cli.shadow_run.budget import cost_usd
+from cascade_cli.shadow_run.replaying import Plan, Replayed
+from cascade_cli.workspace import Failure, Totals
+
+Figures = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is known in the end.
+
+    Attributes:
+        plan: what was to be done.
+        stop: why it ended, where it ended early.
+        replayed: what this process did.
+        totals: what the whole run did, its earlier parts included.
+        left: questions that are open still.
+        errors: some of those that got no answer.
+        pulled: the counts of the pull before; None where nothing was pulled.
+        warnings: of the pull.
+        resume: the command that goes on.
+    """
+
+    plan: Plan
+    stop: Stop
+    replayed: Replayed
+    totals: Totals
+    left: int
+    errors: tuple[Failure, ...]
+    pulled: Mapping[str, object] | None
+    warnings: tuple[str, ...]
+    resume: str
+
+    @property
+    def stopped_by(self) -> str | None:
+        """What ended it early: a limit that was reached with the last question did not."""
+        is_early = self.left or self.stop.failure is not None or self.plan.asked.follow
+        return self.stop.reason if is_early else None
+
+    @property
+    def partial(self) -> bool:
+        """Whether there is something to go on with."""
+        return self.stopped_by is not None or (self.left > 0 and not self.plan.asked.follow)
+
+
+def tell(told: Told) -> Result:
+    """The result of a run."""
+    data = _figures(told)
+    return Result(
+        data,
+        (_done_table(data), *_error_tables(told), _next_lines(told)),
+        warnings=told.warnings,
+        hints=(f"{told.left:,} questions are left; go on with: {told.resume}",) if _is_hinted(told) else (),
+        run_id=told.plan.wanted.questions.run_id,
+        partial=told.partial,
+        failure=_failure(told),
+    )
+
+
+def status_of(told: Told) -> str:
+    """How the run is recorded: ``finished``, ``partial`` where it can go on, ``failed`` where it could not."""
+    if isinstance(told.stop.failure, EndpointDown):
+        return "failed"
+    return "partial" if told.partial else "finished"
+
+
+def tell_estimate(data: Figures, pulled: Mapping[str, object] | None, warnings: tuple[str, ...]) -> Result:
+    """The result of a dry run."""
+    lines = {
+        "calls": _whole(data["calls"]),
+        "questions that cannot be asked": _whole(data["unaskable"]),
+        "prompt tokens, about": _whole(data["prompt_tokens_estimated"]),
+        "answer tokens, about": _whole(data["completion_tokens_estimated"]),
+        "dollars, about": _dollars(data["cost_usd"]),
+        "seconds, about": _whole(data["seconds_estimated"]),
+    }
+    records = [{"what": what, "amount": amount} for what, amount in lines.items()]
+    table = Table((Column("what", ""), Column("amount", "", align="right")), records, "What would be asked")
+    note = "Nothing was asked. --json shows the first three requests as they would be sent."
+    return Result(data | {"pulled": pulled}, (table, note), warnings=warnings)
+
+
+def _figures(told: Told) -> Figures:
+    plan, replayed, questions = told.plan, told.replayed, told.plan.wanted.questions
+    tally, prices = replayed.tally, prices_of(told.plan.settings)
+    return {
+        "run_id": questions.run_id,
+        "student_model": questions.student_model,
+        "prompt_shape": questions.prompt_shape,
+        "samples": questions.samples,
+        "pulled": told.pulled,
+        "pulled_meanwhile": replayed.pulled,
+        "open_before": plan.open_before,
+        "answered": tally.answered,
+        "errors": dict(sorted(tally.failed.items())),
+        "requests": replayed.requests,
+        "refusals": replayed.refusals,
+        "prompt_tokens": tally.prompt_tokens,
+        "completion_tokens": tally.completion_tokens,
+        "cost_usd": cost_usd(tally.prompt_tokens, tally.completion_tokens, prices),
+        "seconds": replayed.seconds,
+        "answers_per_s": tally.answered / replayed.seconds if tally.answered else None,
+        "left": told.left,
+        "stopped_by": told.stopped_by,
+        "whole_run": {
+            "answered": told.totals.answered,
+            "errors": dict(told.totals.failed),
+            "requests": told.totals.requests,
+            "prompt_tokens": told.totals.prompt_tokens,
+            "completion_tokens": told.totals.completion_tokens,
+            "cost_usd": cost_usd(told.totals.prompt_tokens, told.totals.completion_tokens, prices),
+        },
+        "first_errors": [asdict(error) for error in told.errors],
+    }
+
+
+def _failure(told: Told) -> CascadeError | None:
+    stopped = told.stop.failure
+    saved = f"{told.totals.answered:,} answers are saved, {told.left:,} questions are left."
+    going_on = f"Go on with: {told.resume}"
+    if isinstance(stopped, Interrupted | Terminated):
+        return type(stopped)(f"{stopped.message.rstrip('.')} after a clean save: {saved}", hint=going_on)
+    if isinstance(stopped, EndpointDown):
+        return _refused(told, stopped)
+    if told.stop.reason == ENDPOINT_GONE:
+        return TooManyItemErrors(
+            f"{told.plan.endpoint.shown} went away: {saved}", hint=f"Once it is back, go on with: {told.resume}"
+        )
+    return _too_many(told)
+
+
+def _refused(told: Told, stopped: EndpointDown) -> EndpointDown:
+    endpoint, models = told.plan.endpoint, told.replayed.models
+    if told.stop.reason == "key_refused":
+        return key_refused(endpoint)
+    if told.stop.reason != "no_such_model":
+        return stopped
+    there = f"It has {', '.join(models)}: choose with --student-model." if models else "See its address and the model."
+    return EndpointDown(f"{endpoint.shown} has no model {endpoint.model}, or is no such endpoint.", hint=there)
+
+
+def _too_many(told: Told) -> CascadeError | None:
+    failed = sum(told.totals.failed.values())
+    settled = failed + told.totals.answered
+    if not failed or failed / settled <= told.plan.asked.max_error_rate:
+        return None
+    again = told.resume if told.partial else "cascade shadow --retry-errors"
+    return TooManyItemErrors(
+        f"{failed:,} of {settled:,} questions got no answer, more than {told.plan.asked.max_error_rate:.1%}; "
+        f"{told.left:,} questions are left.",
+        hint=f"Look at the errors, then ask again with: {again}",
+    )
+
+
+def _is_hinted(told: Told) -> bool:
+    """Whether going on is told as a hint: where the process fails, the failure tells it."""
+    return told.partial and _failure(told) is None
+
+
+def _done_table(data: Figures) -> Table:
+    part, whole = data, data["whole_run"]
+    assert isinstance(whole, dict)  # noqa: S101 - made above
+    records = [
+        {"what": what, "now": show(part.get(name)), "whole": show(whole.get(name))}
+        for what, name, show in (
+            ("answers", "answered", _whole),
+            ("questions without an answer", "errors", _total),
+            ("requests", "requests", _whole),
+            ("… refused for want of room", "refusals", _whole),
+            ("prompt tokens", "prompt_tokens", _whole),
+            ("answer tokens", "completion_tokens", _whole),
+            ("dollars", "cost_usd", _dollars),
+            ("seconds of asking", "seconds", _tenths),
+            ("answers a second", "answers_per_s", _tenths),
+            ("questions left", "left", _whole),
+        )
+    ]
+    columns = (Column("what", ""), Column("now", "now", align="right"), Column("whole", "whole run", align="right"))
+    return Table(columns, records, f"What {data['student_model']} was asked")
+
+
+def _error_tables(told: Told) -> tuple[Table, ...]:
+    if not told.totals.failed:
+        return ()
+    examples = {error.kind: error for error in reversed(told.errors)}
+    records = [
+        {"kind": kind, "questions": count, "event_id": getattr(examples.get(kind), "event_id", None)}
+        for kind, count in sorted(told.totals.failed.items())
+    ]
+    columns = (
+        Column("kind", "error"),
+        Column("questions", "questions", _whole, align="right"),
+        Column("event_id", "for example", _short),
+    )
+    return (Table(columns, records, "Questions without an answer (whole run)"),)
+
+
+def _next_lines(told: Told) -> str:
+    lines = [f"  {told.resume}   the questions that are left"] if told.left else []
+    if told.totals.failed:
+        lines.append("  cascade shadow --retry-errors   the errors once more")
+    lines += [
+        "  cascade score --by-prompt-hash   how far the student agrees",
+        "  cascade simulate   what the policy would escalate",
+    ]
+    return "\n".join(["What next", *lines[:2]])
+
+
+def _whole(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else shown(value)
+
+
+def _tenths(value: object) -> str:
+    return f"{value:,.1f}" if isinstance(value, int | float) else shown(value)
+
+
+def _dollars(value: object) -> str:
+    return f"{value:,.4f}" if isinstance(value, int | float) else shown(value)
+
+
+def _total(value: object) -> str:
+    return f"{sum(value.values()):,}" if isinstance(value, Mapping) else shown(value)
+
+
+def _short(value: object) -> str:
+    text = shown(value)
+    return text if len(text) <= _LONGEST_ID else f"{text[: _LONGEST_ID - 1]}…"
+
+
+_LONGEST_ID = 30

@@ -1,0 +1,286 @@
+"""What was acknowledged stays: in the spool, on its way into the database, and nowhere once it is purged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cascade_cli.errors import DependencyError
+from cascade_cli.records import Event, Row, StudentAnswer, Trace
+from cascade_cli.workspace import (
+    Bookmark,
+    Outcome,
+    Questions,
+    Spool,
+    Totals,
+    Workspace,
+    fold,
+    fold_all,
+)
+from cascade_cli.workspace import spool as spool_module
+
+NOON = datetime(2026, 6, 18, 12, tzinfo=UTC)
+
+
+def _answer(event_id: str, text: str = "{}", sample: int = 0, run_id: str = "r1", **more: object) -> Outcome:
+    fixed = Outcome(event_id, "m", "event_block", sample, run_id, 1, NOON, text, 9.5, {}, 7, 3, "stop")
+    return replace(fixed, **more)
+
+
+def _error(event_id: str, kind: str = "server_error", run_id: str = "r1", **more: object) -> Outcome:
+    fixed = Outcome(event_id, "m", "event_block", 0, run_id, 4, NOON, error=kind, detail="why")
+    return replace(fixed, **more)
+
+
+def _wanted(**more: object) -> Questions:
+    return replace(Questions("m", "event_block", 1, None, "r2", False, 100), **more)
+
+
+def _row(number: int) -> Row:
+    event = Event(f"e{number}", "sales", "text " * 50)
+    return Row(Trace(f"e{number}", "{}", f"t{number:03d}", "h", created_at=NOON + timedelta(hours=number), event=event))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workspace of five traces without answers."""
+    with Workspace.open(tmp_path / "ws", "write") as workspace:
+        workspace.add_rows([_row(number) for number in range(5)])
+    return tmp_path / "ws"
+
+
+def _add(folder: Path, *outcomes: Outcome) -> None:
+    with Spool.open(folder) as spool:
+        spool.add(outcomes)
+
+
+def _fold(folder: Path) -> int:
+    with Spool.open(folder) as spool:
+        return fold_all(folder, spool)
+
+
+def _open(folder: Path, wanted: Questions | None = None) -> list[tuple[str, tuple[int, ...]]]:
+    with Workspace.open(folder) as workspace:
+        page = workspace.page_of_open(Bookmark(), wanted or _wanted())
+    return [(event.event_id, event.samples) for event in page.events]
+
+
+def _totals(folder: Path, run_id: str = "r1") -> Totals:
+    with Workspace.open(folder) as workspace:
+        return workspace.totals(run_id)
+
+
+def _answers(folder: Path) -> list[tuple[str, int, str | None]]:
+    with Workspace.open(folder) as workspace:
+        return [(r.answer.event_id, r.answer.sample_index, r.answer.response) for r in workspace.pairs() if r.answer]
+
+
+def test_an_outcome_comes_back_as_it_went_in(folder: Path) -> None:
+    answer = _answer("é\x00\U0001f600", "té\x00xt", 2, signals={"token_probability": 0.25}, outage=False)
+    error = _error("e1", outage=True)
+    _add(folder, answer, error)
+    with Spool.open(folder) as spool:
+        assert [outcome for _, outcome in spool.first(10)] == [answer, error]
+        assert spool.of_events(["e1", "none"]) == [error]
+        assert len(spool) == 2
+
+
+def test_lone_surrogates_and_none_are_kept_as_they_can_be(folder: Path) -> None:
+    _add(folder, _answer("e1", "a\ud800b", finish_reason=None, prompt_tokens=None))
+    with Spool.open(folder) as spool:
+        ((_, kept),) = spool.first(1)
+    assert (kept.response, kept.finish_reason, kept.prompt_tokens) == ("a\ufffdb", None, None)
+
+
+def test_readers_see_the_union_and_each_answer_once(folder: Path) -> None:
+    _add(folder, _answer("e1", "one"))
+    assert _answers(folder) == [("e1", 0, "one")]
+    assert _open(folder) == [(event, (0,)) for event in ("e0", "e2", "e3", "e4")]
+    _fold(folder)
+    _add(folder, _answer("e1", "again"), _answer("e1", "more", 1), _answer("e2", "two"))
+    assert _answers(folder) == [("e1", 0, "one"), ("e1", 1, "more"), ("e2", 0, "two")]
+    assert _fold(folder) == 3
+    assert _answers(folder) == [("e1", 0, "one"), ("e1", 1, "more"), ("e2", 0, "two")]
+    assert _fold(folder) == 0
+
+
+def test_a_reader_before_anything_was_spooled_sees_the_database_alone(folder: Path) -> None:
+    assert _answers(folder) == []
+    (folder / spool_module.SPOOL_NAME).touch()
+    assert _answers(folder) == []
+    with closing(spool_module._connect(f"file:{folder / spool_module.SPOOL_NAME}?mode=rw")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert _answers(folder) == []
+
+
+def test_an_answer_replaces_an_error_and_an_error_never_an_answer(folder: Path) -> None:
+    _add(folder, _error("e1", run_id="r0"), _error("e2"), _answer("e3"))
+    _fold(folder)
+    assert _totals(folder, "r0").failed == {"server_error": 1}
+    _add(folder, _answer("e1"), _error("e3"))
+    _fold(folder)
+    assert _totals(folder, "r0") == Totals()
+    assert _totals(folder) == Totals(2, {"server_error": 1}, 1 + 1 + 4, 14, 6)
+    _add(folder, _answer("e2"))
+    with Spool.open(folder) as spool:
+        taken = spool.first(10)
+        spool.add([_error("e4"), _answer("e4")])
+        spool.forget([number for number, _ in taken])
+        assert [outcome.error for _, outcome in spool.first(10)] == [None]
+
+
+def test_folding_what_was_folded_already_changes_nothing(folder: Path) -> None:
+    outcomes = [_answer("e0"), _error("e1"), _error("e2", "unreachable", outage=True)]
+    for _ in range(3):  # a kill between the commit and the forgetting leaves the rows in both
+        _add(folder, *outcomes)
+        _fold(folder)
+        assert _totals(folder) == Totals(1, {"server_error": 1, "unreachable": 1}, 1 + 4 + 4, 7, 3)
+
+
+def test_requests_of_one_run_add_up_over_an_outage(folder: Path) -> None:
+    later = {"at": NOON + timedelta(minutes=1)}
+    _add(folder, _error("e1", "unreachable", outage=True), _error("e2", "unreachable", outage=True))
+    _fold(folder)
+    _add(folder, _answer("e1", **later), _error("e2", **later))
+    _fold(folder)
+    assert _totals(folder) == Totals(1, {"server_error": 1}, (4 + 1) + (4 + 4), 7, 3)
+    with Workspace.open(folder) as workspace:
+        (failure,) = workspace.first_errors("r1", 5)
+    assert (failure.event_id, failure.kind, failure.detail) == ("e2", "server_error", "why")
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_outages_are_open_again_and_errors_only_on_request(folder: Path, folded: bool) -> None:
+    _add(folder, _answer("e0"), _error("e1"), _error("e2", "unreachable", outage=True), _error("e3", run_id="r2"))
+    if folded:
+        _fold(folder)
+        with Workspace.open(folder) as workspace:
+            assert workspace.count_open(_wanted()) == 2
+            assert workspace.count_open(_wanted(samples=3)) == 12
+            assert workspace.count_open(_wanted(retry_errors=True)) == 3
+            assert workspace.count_open(_wanted(since=NOON + timedelta(hours=3))) == 1
+    assert _open(folder) == [("e2", (0,)), ("e4", (0,))]
+    assert _open(folder, _wanted(retry_errors=True)) == [("e1", (0,)), ("e2", (0,)), ("e4", (0,))]
+    assert _open(folder, _wanted(samples=2))[0] == ("e0", (1,))
+    assert len(_open(folder, _wanted(student_model="other"))) == 5
+    assert len(_open(folder, _wanted(prompt_shape="other"))) == 5
+
+
+def test_an_answer_that_was_pulled_beside_an_error_counts_once(folder: Path) -> None:
+    _add(folder, _error("e0"))
+    _fold(folder)
+    with Workspace.open(folder, "write") as workspace:
+        workspace.add_answers([StudentAnswer("e0", "{}", "m")])
+        assert workspace.count_open(_wanted(samples=2)) == 9
+    assert _open(folder, _wanted(samples=2))[0] == ("e0", (1,))
+
+
+def test_purging_reaches_the_spool_and_leaves_no_trace_in_its_file(folder: Path) -> None:
+    _add(folder, _answer("e1", "sentinel of e1"), _answer("e2", "kept"), _error("e0"))
+    with Workspace.open(folder, "write") as workspace:
+        assert workspace.purge_event("e1") >= 2
+    assert _answers(folder) == [("e2", 0, "kept")]
+    with Workspace.open(folder, "write") as workspace:
+        workspace.purge_before(NOON + timedelta(hours=1))
+    with Spool.open(folder) as spool:
+        assert [outcome.event_id for _, outcome in spool.first(9)] == ["e2"]
+    for file in folder.glob(f"{spool_module.SPOOL_NAME}*"):
+        assert b"sentinel of e1" not in file.read_bytes()
+
+
+def test_a_fold_takes_bounded_bites_of_rows_and_of_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(folder, *(_answer(f"x{number}", "a" * 100) for number in range(10)))
+    with Spool.open(folder) as spool:
+        assert fold(folder, spool, rows=3) == 3
+        monkeypatch.setattr(spool_module, "MAX_CHARACTERS", 150)
+        assert fold(folder, spool) == 2
+        assert fold_all(folder, spool) == 5
+        assert len(spool) == 0
+
+
+def test_a_fold_comes_back_later_where_the_database_is_taken(folder: Path) -> None:
+    _add(folder, _answer("e1"))
+    with Workspace.open(folder), Spool.open(folder) as spool:
+        assert fold(folder, spool) == 0
+        with pytest.raises(DependencyError, match="held by"):
+            fold_all(folder, spool, wait_s=0.05)
+        assert len(spool) == 1
+    assert _fold(folder) == 1
+
+
+def test_a_thread_that_writes_and_one_that_reads_wait_for_each_other(folder: Path) -> None:
+    failures: list[BaseException] = []
+
+    def work(mode: str) -> None:
+        try:
+            for number in range(20):
+                with Workspace.open(folder, mode) as workspace:  # type: ignore[arg-type]
+                    if mode == "write":
+                        workspace.add_outcomes([_answer(f"w{number}")])
+                    else:
+                        workspace.counts()
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion
+            failures.append(error)
+
+    threads = [Thread(target=work, args=(mode,)) for mode in ("write", "read", "read")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_full_disk_is_told_and_loses_nothing_that_was_acknowledged(folder: Path) -> None:
+    script = f"""
+import resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from cascade_cli.errors import DependencyError
+from cascade_cli.workspace import Outcome, Spool
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+with Spool.open(Path({str(folder)!r})) as spool:
+    for number in range(10_000):
+        try:
+            spool.add([Outcome(f"f{{number}}", "m", "s", 0, "r", 1, datetime.now(UTC), "a" * 1_000)])
+        except DependencyError as error:
+            print(number, error.message)
+            sys.exit()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    number, _, message = done.stdout.partition(" ")
+    assert "is full" in message
+    with Spool.open(folder) as spool:
+        assert len(spool) == int(number) > 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans(), st.booleans()), max_size=8))
+def test_whatever_the_order_the_last_word_is_an_answer_where_there_was_one(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool, bool, bool]]
+) -> None:
+    folder = tmp_path_factory.mktemp("ws")
+    with Workspace.open(folder, "write") as workspace:
+        workspace.add_rows([_row(number) for number in range(4)])
+    answered, failed = set(), set()
+    for place, (event, good, outage, folds) in enumerate(steps):
+        at = {"at": NOON + timedelta(seconds=place)}
+        key = f"e{event}"
+        _add(folder, _answer(key, **at) if good else _error(key, outage=outage, **at))
+        answered |= {key} if good else set()
+        failed |= {key}
+        if folds:
+            _fold(folder)
+    _fold(folder)
+    totals = _totals(folder)
+    assert totals.answered == len(answered)
+    assert sum(totals.failed.values()) == len(failed - answered)
+    assert [event for event, *_ in _answers(folder)] == sorted(answered)
