@@ -2,23 +2,29 @@
 
 Endpoints refuse (429, 503) for two reasons, and a refusal does not say which. One serves so many at once, the other so
 many a second. What tells them apart is how many others were under way: if nearly all that was accepted lately had fewer
-beside it, the number in flight falls a tenth below what was refused; else requests are spaced a little wider than those
-that were accepted lately. Cutting both for either would cost a tenth of what the endpoint permits.
+beside it, the number in flight falls a tenth below what was refused, and at least by one; else requests are spaced a
+little wider than those that were accepted lately. Cutting both for either would cost a tenth of what the endpoint
+permits.
 
 Both grow again until the next refusal, additive increase and multiplicative decrease (Chiu and Jain, "Analysis of the
 increase and decrease algorithms for congestion avoidance", 1989), the faster the longer ago the last cut was, as in
 CUBIC (Ha, Rhee and Xu, 2008): near the limit they feel their way, and when the endpoint permits more they are there in
 seconds. A first refusal comes before the rate could be measured; from there it doubles every second, as it should where
-nothing is known, until it can be. Without any refusal there is no spacing, and the number in flight grows by one with
-each answer, which doubles it every round, until it is what was asked for.
+nothing is known, until it can be. Without any refusal the number in flight grows by one with each answer, which doubles
+it every round, until it is what was asked for.
+
+Without any refusal requests still keep a hair's breadth apart, as packets do (Aggarwal, Savage and Anderson,
+"Understanding the performance of TCP pacing", 2000): answers that arrive together are handled in turns, each ends when
+all do, and the next requests leave together once more. At 50 ms and 32 in flight such bursts cost 5 ms a request.
 
 A refused request itself waits as long as the endpoint says. The others only pause when nothing is accepted any more:
 one refusal now and then is how the limit is found, and pausing for each would waste what the endpoint permits. What was
 sent before a cut says nothing of the pace after it and is not counted again.
 
-Requests wait in one row. The first of the row waits for its moment, then for a place: a place that is held while a
-moment is waited for would count as in flight and be none, and a moment that is reserved far ahead would still have the
-rate of then.
+Requests wait in one row and are let in from its front, several at once where there is room for several: handing a lock
+from one to the next would let in one a turn of the event loop, and hold back those that a burst of answers made room
+for. Moment and place are looked at together: a place that is held while a moment is waited for would count as in flight
+and be none, and a moment that is reserved far ahead would still have the rate of then.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import exp, inf
 
-_FIRST_IN_FLIGHT = 4
+_FIRST_IN_FLIGHT = 8
 _CUT_IN_FLIGHT, _CUT_RATE = 0.9, 0.95
 # A second after a cut the number in flight grows by this much a second, and the rate by this share; twice as much
 # after two seconds.
@@ -42,8 +48,12 @@ _SHARE_AS_CROWDED = 0.2
 _REFUSALS_THAT_PAUSE = 4
 # A rate is measured over a second, or over so many answers where they come slowly.
 _MEASURED_S, _MEASURED_ANSWERS = 1.0, 10
-# A loop that is late may catch up so much.
-_CATCH_UP_S = 0.05
+# A loop that is late may catch up so much: of a rate, and of a hair's breadth.
+_CATCH_UP_S, _CATCH_UP_BREADTH_S = 0.05, 0.004
+# Of the time in which every place is used once; wider than it takes to handle an answer is never needed.
+_SHARE_APART, _WIDEST_APART_S = 0.8, 0.002
+# The shortest answer of late: each further one that is longer lets it grow by so much.
+_SHORTEST_GROWTH = 1.01
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
 
@@ -104,8 +114,9 @@ class Pace:
         self._accepted: deque[tuple[float, int]] = deque(maxlen=2_048)
         self._refused_in_a_row = 0
         self._refused_since: float | None = None
-        self._row = asyncio.Lock()
-        self._waiting: asyncio.Future[None] | None = None
+        self._shortest_s = 0.0
+        self._row: deque[asyncio.Future[None]] = deque()
+        self._alarm: asyncio.Task[None] | None = None
 
     @property
     def allowed(self) -> int:
@@ -124,16 +135,18 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
-        """Wait for the moment, then for a place."""
-        async with self._row:
-            await self._moment()
-            await self._place()
-            self.in_flight += 1
+        """Wait for the moment and for a place."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._row.append(place)
+        self._let_in()
         try:
+            await place
             yield Turn(self, self._clock(), self.in_flight)
         finally:
-            self.in_flight -= 1
-            self._wake()
+            # Nobody is let in whose wait was cancelled before.
+            if not place.cancelled():
+                self.in_flight -= 1
+            self._let_in()
 
     def accept(self, turn: Turn) -> None:
         """A request was taken."""
@@ -141,6 +154,7 @@ class Pace:
         self._accepted.append((now, turn.crowd))
         self._refused_in_a_row = 0
         self._refused_since = None
+        self._shortest_s = min(now - turn.began_at, self._shortest_s * _SHORTEST_GROWTH or inf)
         seconds, self._grown_at = now - self._grown_at, now
         if self._narrowed_at is None:
             self._allowed = min(self._allowed + 1, self.most)
@@ -169,7 +183,7 @@ class Pace:
 
     def _narrow(self, turn: Turn, now: float) -> None:
         if self._narrowed_at is None or turn.began_at > self._narrowed_at:
-            self._allowed = max(1.0, min(self._allowed, _CUT_IN_FLIGHT * turn.crowd))
+            self._allowed = max(1.0, min(self._allowed, _CUT_IN_FLIGHT * turn.crowd, turn.crowd - 1))
             self._narrowed_at = now
 
     def _slow(self, turn: Turn, now: float, lately: list[float]) -> None:
@@ -198,19 +212,32 @@ class Pace:
         recent = [each for each in self._accepted if now - each[0] <= _MEASURED_S]
         return recent if len(recent) >= _MEASURED_ANSWERS else list(self._accepted)[-_MEASURED_ANSWERS:]
 
-    async def _moment(self) -> None:
-        # Asked again after each pause: the moment may have been moved meanwhile.
-        while (pause_s := max(self._resume_at, self._next_at) - self._clock()) > 0:
-            if await self._rest(pause_s):
+    def _let_in(self) -> None:
+        """Let in as many as may go now; see to it that the next one is thought of when its moment comes."""
+        while self._row and self.in_flight < self.allowed:
+            if self._row[0].done():
+                self._row.popleft()
+                continue
+            if (pause_s := max(self._resume_at, self._next_at) - self._clock()) > 0:
+                self._wake_in(pause_s)
                 return
+            self._next_at = self._after(self._clock())
+            self.in_flight += 1
+            self._row.popleft().set_result(None)
+
+    def _after(self, now: float) -> float:
+        """The moment of the request that follows one of now."""
         if self._rate is not None:
-            self._next_at = max(self._next_at, self._clock() - _CATCH_UP_S) + 1 / self._rate
+            return max(self._next_at, now - _CATCH_UP_S) + 1 / self._rate
+        apart_s = min(_SHARE_APART * self._shortest_s / self._allowed, _WIDEST_APART_S)
+        return max(self._next_at, now - _CATCH_UP_BREADTH_S) + apart_s
 
-    async def _place(self) -> None:
-        while self.in_flight >= self.allowed:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
+    def _wake_in(self, pause_s: float) -> None:
+        if self._alarm is None or self._alarm.done():
+            self._alarm = asyncio.create_task(self._ring(pause_s))
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+    async def _ring(self, pause_s: float) -> None:
+        if await self._rest(pause_s):
+            self._resume_at = self._next_at = -inf
+        self._alarm = None
+        self._let_in()

@@ -372,11 +372,11 @@ def _refuse(pace: Pace, began_at: float, crowd: int = 1, retry_after_s: float | 
     pace.refuse(Turn(pace, began_at, crowd), retry_after_s)
 
 
-def test_without_refusals_there_is_no_spacing_and_all_places_are_used_soon() -> None:
+def test_without_refusals_there_is_no_rate_and_all_places_are_used_soon() -> None:
     clock = Clock()
     pace = Pace(32, clock)
-    assert (pace.allowed, pace.per_s) == (4, None)
-    _answer_many(pace, clock, 28, 0.001)
+    assert (pace.allowed, pace.per_s) == (8, None)
+    _answer_many(pace, clock, 24, 0.001)
     assert (pace.allowed, pace.per_s, pace.quiet_s) == (32, None, 0.0)
     assert Pace(1, clock).allowed == 1
 
@@ -541,6 +541,33 @@ def test_the_pace_settles_within_a_tenth_of_what_is_permitted_without_a_storm(
     settled = sorted(server.answered_at)[questions // 3 : questions * 99 // 100]
     assert (len(settled) - 1) / (settled[-1] - settled[0]) >= 0.9 * permitted_per_s
     assert server.sent / questions <= 1.2
+
+
+@pytest.mark.parametrize(("latency_s", "all_within_s"), [(0.0, 0.0), (0.05, 0.04), (5.0, 0.062)])
+def test_a_burst_is_spread_over_most_of_a_round_and_never_wider_than_two_milliseconds_each(
+    latency_s: float, all_within_s: float
+) -> None:
+    async def burst(pace: Pace) -> list[float]:
+        async with pace.turn() as turn:
+            await asyncio.sleep(latency_s)
+            turn.accepted()
+        # The first three come together: a loop that was late may catch up with four milliseconds.
+        await asyncio.sleep(1)
+        pace._allowed = 32.0
+        began: list[float] = []
+
+        async def one() -> None:
+            async with pace.turn():
+                began.append(pace._clock())
+                await asyncio.sleep(10)
+
+        await asyncio.gather(*(one() for _ in range(32)))
+        return began
+
+    with closing(VirtualLoop()) as loop:
+        began = loop.run_until_complete(burst(Pace(32, loop.time)))
+    assert max(began) - min(began) == pytest.approx(all_within_s, abs=0.005)
+    assert max(after - before for before, after in pairwise(began)) <= 0.0021
 
 
 def test_no_more_than_allowed_are_in_flight_and_a_cancelled_one_gives_its_place_back() -> None:
