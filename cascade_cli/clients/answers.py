@@ -19,7 +19,7 @@ class Reply:
     """What a model said.
 
     Attributes:
-        text: as it came; empty where it said nothing.
+        text: as it came; None where it gave none.
         prompt_tokens: as the endpoint counted them; None where it did not.
         completion_tokens: likewise.
         finish_reason: why it stopped, as ``stop`` or ``length``; None where unknown.
@@ -28,7 +28,7 @@ class Reply:
         seconds: from the last request to the end of its answer.
     """
 
-    text: str
+    text: str | None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     finish_reason: str | None = None
@@ -66,12 +66,12 @@ def read_reply(body: bytes) -> Reply:
     )
 
 
-def _text_of(content: object) -> str:
-    """The text, which some endpoints give in parts; empty for null: the model said nothing."""
+def _text_of(content: object) -> str | None:
+    """The text, which some endpoints give in parts."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return "".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else ""
+    return content if isinstance(content, str) else None
 
 
 def _count(value: object) -> int | None:

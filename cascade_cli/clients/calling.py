@@ -47,7 +47,7 @@ _STATUS_KINDS = {
     HTTPStatus.GATEWAY_TIMEOUT.value: UNAVAILABLE,
     HTTPStatus.REQUEST_TIMEOUT.value: TOO_SLOW,
 }
-_MOST_LISTED, _MOST_LISTED_BYTES, _MOST_EXCUSE_BYTES = 100, 1_000_000, 4_096
+_MOST_LISTED_BYTES, _MOST_EXCUSE_BYTES = 1_000_000, 4_096
 _LONGEST_BACKOFF_S = 8.0
 _FIRST_BACKOFF_S = 0.5
 
@@ -155,8 +155,11 @@ class Caller:
 
     def _pause_s(self, failed: CallFailed, tries: int) -> float | None:
         """How long to wait before another try; None where none can help."""
-        patient = failed.kind.slow_down and self.pace.quiet_s <= self.limits.patience_s
-        if not failed.kind.again or not (patient or tries < self.limits.tries):
+        if failed.kind.slow_down:
+            helps = self.pace.quiet_s <= self.limits.patience_s
+        else:
+            helps = failed.kind.again and tries < self.limits.tries
+        if not helps:
             return None
         asked_s = failed.retry_after_s or 0.0
         if asked_s > self.limits.patience_s:
@@ -248,15 +251,21 @@ def _retry_after_s(response: httpx.Response, kind: Kind) -> float | None:
     if not said or not kind.again:
         return None
     try:
-        return max(float(said), 0.0) if said.replace(".", "", 1).isdecimal() else _seconds_until(said)
+        if said.replace(".", "", 1).isdecimal():
+            return max(float(said), 0.0)
+        return _seconds_until(said, response.headers.get("date"))
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
-def _seconds_until(date: str) -> float:
+def _seconds_until(date: str, now: str | None) -> float:
+    """By the clock of who says the date, where it tells the time: ours may be wrong."""
+    return max((_moment(date) - (_moment(now) if now else datetime.now(UTC))).total_seconds(), 0.0)
+
+
+def _moment(date: str) -> datetime:
     moment = parsedate_to_datetime(date)
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def _beginning(response: httpx.Response, most: int) -> bytes:
@@ -272,7 +281,7 @@ async def _beginning(response: httpx.Response, most: int) -> bytes:
 
 def _models_of(body: bytes) -> list[str]:
     try:
-        return [str(each["id"]) for each in json.loads(body)["data"]][:_MOST_LISTED]
+        return [str(each["id"]) for each in json.loads(body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
 

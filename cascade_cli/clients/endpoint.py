@@ -11,6 +11,7 @@ from cascade_cli.redaction import redact
 
 _LONGEST_ID = 1_000
 _CHAT = "/chat/completions"
+_AT_HINT = "Leave them out of the address; a key goes into STUDENT_API_KEY or LLM_API_KEY."
 _KEY_HINT = "See what STUDENT_API_KEY, or the file of student.api_key_file, really holds."
 
 
@@ -31,6 +32,8 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not _is_address(self.url):
             raise UsageError(f"{self.shown} is no address of an endpoint.", hint="It begins with http:// or https://.")
+        if "@" in urlsplit(self.url).netloc:
+            raise UsageError(f"{self.shown} holds a user or a password, which would not be sent.", hint=_AT_HINT)
         # Such a key could not be sent, and the refusal of whoever tried would quote it.
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise UsageError("The key holds a line break or another character that no key has.", hint=_KEY_HINT)

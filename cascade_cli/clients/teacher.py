@@ -62,7 +62,7 @@ class TeacherClient:
                 raise
             return [failure] * len(blocks)
         absent = CallFailed(UNREADABLE, "the teacher's answer leaves this event out")
-        return [absent if found is None else found for found in align_events(reply.text, len(blocks))]
+        return [absent if found is None else found for found in align_events(reply.text or "", len(blocks))]
 
     def _body(self, blocks: Sequence[str]) -> bytes:
         body: dict[str, object] = {

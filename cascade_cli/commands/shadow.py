@@ -27,7 +27,8 @@ def shadow(
         int | None, typer.Option("--concurrency", min=1, metavar="N", help="Calls at the same time, at most.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option("--samples", min=1, metavar="K", help="Answers to each event; the first at 0°.")
+        int | None,
+        typer.Option("--samples", min=1, max=100, metavar="K", help="Answers to each event; first at 0°."),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", min=0, metavar="T", help="Of the samples after the first.")
@@ -61,7 +62,7 @@ def shadow(
 
     Example:
       cascade shadow --since 7d
-      cascade shadow pairs.jsonl.gz --dry-run
+      cascade shadow traces.jsonl.gz --dry-run
       cascade shadow --follow --score
       cascade shadow --samples 3 --max-cost 5
     """

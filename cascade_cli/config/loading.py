@@ -132,7 +132,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[Resolved]:
 def _from_cascade_toml(start: Path) -> Iterator[Resolved]:
     for folder in (start, *start.parents):
         file = folder / "cascade.toml"
-        if file.is_file():
+        if file.exists():
             return _from_tables(_parsed(file), file, str(file))
     return iter(())
 

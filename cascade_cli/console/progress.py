@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SECONDS_BETWEEN_LINES = 30.0
+_BAR_ALONE, _BAR_BESIDE_STATUS = 40, 12
 
 
 class Advance(Protocol):
@@ -44,6 +45,7 @@ def progress_bar(
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class StatusColumn(ProgressColumn):
@@ -53,9 +55,12 @@ def progress_bar(
             del task
             return Text(status() if status else "")
 
-    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    columns = (*shape, StatusColumn()) if status else shape
-    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+    width = _BAR_BESIDE_STATUS if status else _BAR_ALONE
+    shape = (TextColumn("{task.description}"), BarColumn(width), MofNCompleteColumn(), TimeRemainingColumn())
+    # What does not fit into the line is left out: a status of two lines would jump.
+    one_line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    columns = (*shape, StatusColumn(table_column=one_line)) if status else shape
+    with Progress(*columns, console=Console(file=stream), transient=True, expand=bool(status)) as bar:
         task = bar.add_task(label, total=total)
         yield lambda items=1: bar.advance(task, items)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from cascade_cli.clients import GIVEN_UP, CallFailed, EndpointDown, Reply
 from cascade_cli.errors import CascadeError
@@ -20,6 +21,21 @@ Ask = Callable[[str, str, int], Awaitable[Reply]]
 """Event id, prompt and sample index -> what the student said."""
 Keep = Callable[[Outcome], Awaitable[None]]
 """Returns once the outcome is safe."""
+
+
+class Watch(Protocol):
+    """Looks after an endpoint whose outages are waited out."""
+
+    async def check(self) -> None:
+        """Raise EndpointDown while nobody answers there."""
+
+    def lost(self, failure: CallFailed) -> None:
+        """A call failed in a way that speaks of the endpoint."""
+
+    def answered(self) -> None:
+        """A call was answered."""
+
+
 _CHARS_PER_TOKEN = 4
 _FIRST_PROBE_S, _LONGEST_PROBE_S, _LONGEST_ASKED_S = 1.0, 30.0, 300.0
 ENDPOINT_GONE = "endpoint_gone"
@@ -82,7 +98,7 @@ class Asking:
         tasks: int,
         settled: Callable[[Outcome], None] = lambda _: None,
         limit: Callable[[], str | None] = lambda: None,
-        check: Callable[[], Awaitable[object]] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """Prepare.
 
@@ -95,8 +111,8 @@ class Asking:
                 at least 1.
             settled: told of each outcome that is safe.
             limit: asked before each question; names the limit that forbids it, None where none does.
-            check: raises EndpointDown while the endpoint is away. Where it is given, an outage is waited out and no
-                error; else so many questions in a row that fail by one stop the run.
+            watch: where it is given, an outage is waited out and no error; else so many questions in a row that fail
+                by one stop the run.
         """
         self.tally = Tally()
         self.stop = stop
@@ -108,7 +124,8 @@ class Asking:
         self._tasks = tasks
         self._settled = settled
         self._limit = limit
-        self._check = check
+        self._watch = watch
+        self._probe_s = _FIRST_PROBE_S
         self._up = asyncio.Event()
         self._up.set()
 
@@ -153,7 +170,7 @@ class Asking:
     async def _work(self, queue: asyncio.Queue[Question | Outcome | None]) -> None:
         while (taken := await queue.get()) is not None:
             key = (taken.event_id, taken.sample_index)
-            if self._may_go_on():
+            if self._may_go_on(taken):
                 self.since[key] = time.monotonic()
                 try:
                     await self._settle(taken)
@@ -162,8 +179,9 @@ class Asking:
             # Emptied without asking once it is stopped, so that whoever fills it is not kept waiting.
             self.taken.discard(key)
 
-    def _may_go_on(self) -> bool:
-        if self.stop.reason is None and (limit := self._limit()) is not None:
+    def _may_go_on(self, taken: Question | Outcome) -> bool:
+        # What cannot be asked costs nothing.
+        if self.stop.reason is None and isinstance(taken, Question) and (limit := self._limit()) is not None:
             self.stop(limit)
         return self.stop.reason is None
 
@@ -175,11 +193,12 @@ class Asking:
         self.tally.add(outcome)
         self._settled(outcome)
         # Nothing but outages, for as many questions as are under way at once: the endpoint is gone.
-        if self._check is None and self.tally.lost_in_a_row >= self._tasks:
-            self.stop(ENDPOINT_GONE)
+        if self._watch is None and self.tally.lost_in_a_row >= self._tasks:
+            self.stop(ENDPOINT_GONE, urgent=True)
 
     async def _outcome(self, question: Question) -> Outcome | None:
         """What came of a question; None where it stays open: it was given up, or nothing can succeed now."""
+        lost = 0
         while True:
             try:
                 reply = await self._ask(question.event_id, question.prompt, question.sample_index)
@@ -189,10 +208,12 @@ class Asking:
                     return None
                 if failure.kind is GIVEN_UP:
                     return None
-                if not failure.kind.outage or self._check is None or await self._stopped_before_back(failure):
-                    return self._failed(question, failure)
+                lost += failure.requests
+                if not failure.kind.outage or self._watch is None or await self._stopped_before_back(failure):
+                    return self._failed(question, failure, lost)
             else:
-                return self._answered(question, reply)
+                self._back()
+                return self._answered(question, reply, lost + reply.tries)
 
     async def _stopped_before_back(self, failure: CallFailed) -> bool:
         """Wait while the endpoint is away; of all that wait one looks whether it is back, and wakes the others."""
@@ -201,20 +222,28 @@ class Asking:
             return self.stop.reason is not None
         self._up.clear()
         try:
-            await self._until_back(max(_FIRST_PROBE_S, min(failure.retry_after_s or 0.0, _LONGEST_ASKED_S)))
+            await self._until_back(failure)
         finally:
             self._up.set()
         return self.stop.reason is not None
 
-    async def _until_back(self, pause_s: float) -> None:
-        assert self._check is not None  # noqa: S101 - the caller has seen to it
-        while not await self.stop.within(pause_s):
-            pause_s = min(pause_s * 2, _LONGEST_PROBE_S)
+    async def _until_back(self, failure: CallFailed) -> None:
+        assert self._watch is not None  # noqa: S101 - the caller has seen to it
+        self._watch.lost(failure)
+        asked_s = min(failure.retry_after_s or 0.0, _LONGEST_ASKED_S)
+        while not await self.stop.within(max(self._probe_s, asked_s)):
+            asked_s, self._probe_s = 0.0, min(self._probe_s * 2, _LONGEST_PROBE_S)
             with suppress(EndpointDown):
-                await self._check()
+                await self._watch.check()
                 return
 
-    def _answered(self, question: Question, reply: Reply) -> Outcome:
+    def _back(self) -> None:
+        """An answer, and nothing less, says that the endpoint is back: some list their models and refuse to work."""
+        self._probe_s = _FIRST_PROBE_S
+        if self._watch is not None:
+            self._watch.answered()
+
+    def _answered(self, question: Question, reply: Reply, requests: int) -> Outcome:
         prompt_tokens, completion_tokens = reply.prompt_tokens, reply.completion_tokens
         return Outcome(
             question.event_id,
@@ -222,24 +251,24 @@ class Asking:
             self._wanted.prompt_shape,
             question.sample_index,
             self._wanted.run_id,
-            reply.tries,
+            requests,
             datetime.now(UTC),
             response=reply.text,
             student_ms=1000 * reply.seconds,
             signals=reply.signals,
             prompt_tokens=_tokens(question.prompt) if prompt_tokens is None else prompt_tokens,
-            completion_tokens=_tokens(reply.text) if completion_tokens is None else completion_tokens,
+            completion_tokens=_tokens(reply.text or "") if completion_tokens is None else completion_tokens,
             finish_reason=reply.finish_reason,
         )
 
-    def _failed(self, question: Question, failure: CallFailed) -> Outcome:
+    def _failed(self, question: Question, failure: CallFailed, requests: int) -> Outcome:
         return Outcome(
             question.event_id,
             self._wanted.student_model,
             self._wanted.prompt_shape,
             question.sample_index,
             self._wanted.run_id,
-            failure.requests,
+            requests,
             datetime.now(UTC),
             error=failure.kind.name,
             detail=failure.detail,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import TypeVar
 
 from cascade_cli.errors import CascadeError
+
+T = TypeVar("T")
 
 
 class Stop:
     """Whether to take no further question: an interruption, a limit, an endpoint that is gone.
 
     Attributes:
-        reason: None while all is well; the first reason stays.
+        reason: None while all is well; the first reason stays, unless a failure comes later.
         failure: what the process ends with because of it; None where stopping is no failure.
     """
 
@@ -22,13 +26,29 @@ class Stop:
         self._happened = asyncio.Event()
         self._urgent = asyncio.Event()
 
-    def __call__(self, reason: str, failure: CascadeError | None = None) -> None:
-        """Stop."""
-        if self.reason is None:
+    def __call__(self, reason: str, failure: CascadeError | None = None, *, urgent: bool = False) -> None:
+        """Stop.
+
+        Args:
+            reason: in a word.
+            failure: what the process is to end with; that is urgent in any case.
+            urgent: what is under way is finished and not tried again.
+        """
+        if self.reason is None or (failure is not None and self.failure is None):
             self.reason, self.failure = reason, failure
             self._happened.set()
-            if failure is not None:
-                self._urgent.set()
+        if failure is not None or urgent:
+            self._urgent.set()
+
+    async def before(self, work: Coroutine[object, object, T]) -> T | None:
+        """The result of some work; None where it happened before: the work goes on with nobody waiting for it."""
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._happened.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        return None
 
     @property
     def is_urgent(self) -> bool:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,6 +86,9 @@ def check_flags(asked: Shadow, settings: Settings, *, temperature_given: bool) -
         raise UsageError(f"--resume goes on as the run began: leave out {', '.join(given)}.")
     if asked.follow and asked.source is not None:
         raise UsageError("--follow reads the database again and again; a file does not grow.", hint="Leave SOURCE out.")
+    for flag, value in {"--max-cost": asked.max_cost_usd, "--poll": asked.poll_s}.items():
+        if value is not None and not isfinite(value):
+            raise UsageError(f"{flag} {value} is no amount.")
     if asked.max_cost_usd is not None and prices_of(settings) is None:
         raise UsageError(
             "--max-cost needs the student's prices.",
@@ -153,14 +157,30 @@ def temperature_of(configuration: Mapping[str, object], otherwise: float) -> flo
 
 
 def resume_command(asked: Shadow, settings: Settings) -> str:
-    """What to type to go on: all that was given on the command line and is not recorded."""
-    words = ["cascade", COMMAND, "--resume"]
-    words += _as_given(settings, WORKSPACE_PATH, "--workspace")
-    words += _as_given(settings, STUDENT_MODEL, "--student-model")
-    words += _as_given(settings, STUDENT_CONCURRENCY, "--concurrency")
-    if asked.max_error_rate != DEFAULT_ERROR_RATE:
-        words += ["--max-error-rate", f"{asked.max_error_rate:g}"]
-    return shlex.join([*words, *(["--score"] if asked.score else [])])
+    """What to type to go on: all that was given on the command line and is not recorded; limits count anew."""
+    return shlex.join(["cascade", COMMAND, "--resume", *_again(asked, settings)])
+
+
+def retry_command(asked: Shadow, settings: Settings) -> str:
+    """What to type to ask once more what got no answer."""
+    samples = ["--samples", str(asked.samples)] if asked.samples else []
+    return shlex.join(["cascade", COMMAND, "--retry-errors", *samples, *_again(asked, settings)])
+
+
+def _again(asked: Shadow, settings: Settings) -> list[str]:
+    limits = {
+        "--max-items": asked.max_items,
+        "--max-cost": asked.max_cost_usd,
+        "--max-duration": None if asked.max_duration_s is None else f"{asked.max_duration_s:g}s",
+        "--max-error-rate": None if asked.max_error_rate == DEFAULT_ERROR_RATE else asked.max_error_rate,
+    }
+    return [
+        *_as_given(settings, WORKSPACE_PATH, "--workspace"),
+        *_as_given(settings, STUDENT_MODEL, "--student-model"),
+        *_as_given(settings, STUDENT_CONCURRENCY, "--concurrency"),
+        *(word for flag, value in limits.items() if value is not None for word in (flag, str(value))),
+        *(["--score"] if asked.score else []),
+    ]
 
 
 def _as_given(settings: Settings, setting: Setting[V], flag: str) -> list[str]:

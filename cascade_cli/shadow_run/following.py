@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from cascade_cli.clients import EndpointDown
+from cascade_cli.clients import Caller, CallFailed
 from cascade_cli.config import POSTGRES_URL, Settings
 from cascade_cli.console import Console
 from cascade_cli.errors import CascadeError, DependencyError
@@ -13,6 +11,7 @@ from cascade_cli.replay import Asking, in_background
 from cascade_cli.shadow_run.asked import Shadow
 from cascade_cli.shadow_run.scored import agreement_note
 
+PULL_REFUSED = "pull_refused"
 _LONGEST_PAUSE_S = 60.0
 
 
@@ -41,11 +40,16 @@ class Following:
         if await self._asking.stop.within(self._pause_s) or self._settings[POSTGRES_URL] is None:
             return
         try:
-            report = await in_background(lambda: pull_database(self._settings, self._asked.since))
+            report = await self._asking.stop.before(
+                in_background(lambda: pull_database(self._settings, self._asked.since))
+            )
         except DependencyError as error:
             self._lost(error)
+        except CascadeError as error:
+            # Another name of a table or column: nothing but a person can mend that.
+            self._asking.stop(PULL_REFUSED, error)
         else:
-            self._found(report.new_traces)
+            self._found(report.new_traces if report else 0)
 
     def _lost(self, error: DependencyError) -> None:
         if not self._away:
@@ -69,26 +73,29 @@ class Following:
 
 
 class EndpointWatch:
-    """The check of an endpoint that is waited for; says once that it has gone, and that it is back."""
+    """Looks after an endpoint that is waited for; says once that it has gone, and that it is back."""
 
-    def __init__(self, check: Callable[[], Awaitable[object]], console: Console) -> None:
-        self._check = check
+    def __init__(self, caller: Caller, console: Console) -> None:
+        self._caller = caller
         self._console = console
         self._away = False
 
-    async def __call__(self) -> None:
-        """Look whether it is there.
+    async def check(self) -> None:
+        """Look whether anybody is there.
 
         Raises:
-            EndpointDown: it is not.
+            EndpointDown: nobody is.
         """
-        try:
-            await self._check()
-        except EndpointDown as error:
-            if not self._away:
-                self._console.note(f"{error.message} Waiting until it is back.")
-            self._away = True
-            raise
+        await self._caller.check()
+
+    def lost(self, failure: CallFailed) -> None:
+        """A call found nobody, or was refused for minutes."""
+        if not self._away:
+            self._console.note(f"{self._caller.endpoint.shown} is away: {failure.detail}. Waiting until it is back.")
+        self._away = True
+
+    def answered(self) -> None:
+        """A call was answered."""
         if self._away:
             self._console.note("The endpoint is back.")
         self._away = False

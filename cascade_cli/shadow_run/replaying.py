@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from cascade_cli.shadow_run.interruption import signals_stop
 from cascade_cli.workspace import Outcome
 
 _TICK_S = 1.0
+_MOST_MODELS, _LONGEST_MODEL = 5, 60
 # Answers are saved while the next questions are under way, and a question that waits for another try holds no place.
 _TASKS_A_PLACE = 2
 
@@ -82,16 +83,20 @@ async def replay(plan: Plan, stop: Stop, console: Console) -> Replayed:
         async with Caller.open(plan.endpoint, plan.limits, pace, rest=stop.rest) as caller:
             models = await caller.check()
             if models and plan.endpoint.model not in models:
-                console.warn(
-                    f"{plan.endpoint.shown} does not list {plan.endpoint.model}; it lists {', '.join(models)}."
-                )
+                console.warn(f"{plan.endpoint.shown} does not list {plan.endpoint.model}; it lists {listed(models)}.")
             return await _ask(plan, stop, caller, models, console)
+
+
+def listed(models: Sequence[str]) -> str:
+    """Some of the models that an endpoint lists, however many and long they are."""
+    some = ", ".join(model[:_LONGEST_MODEL] for model in models[:_MOST_MODELS])
+    return f"{some}, …" if len(models) > _MOST_MODELS else some
 
 
 async def _ask(plan: Plan, stop: Stop, caller: Caller, models: list[str], console: Console) -> Replayed:
     asked = plan.asked
     client = StudentClient(caller, plan.request)
-    watch = EndpointWatch(caller.check, console) if asked.follow else None
+    watch = EndpointWatch(caller, console) if asked.follow else None
     with Recorder.open(plan.wanted.folder) as recorder:
         asking = Asking(
             plan.wanted.questions,
@@ -100,7 +105,7 @@ async def _ask(plan: Plan, stop: Stop, caller: Caller, models: list[str], consol
             stop,
             tasks=max(2, _TASKS_A_PLACE * caller.pace.most),
             limit=plan.budget.limit,
-            check=watch,
+            watch=watch,
         )
         plan.budget.watch(asking)
         following = Following(asked, plan.settings, asking, console)
@@ -123,11 +128,15 @@ def _clock(asked: Shadow, stop: Stop) -> Iterator[None]:
     if asked.max_duration_s is None:
         yield
         return
-    timer = asyncio.get_running_loop().call_later(asked.max_duration_s, stop, MAX_DURATION)
+    timer = asyncio.get_running_loop().call_later(asked.max_duration_s, _time_is_over, stop)
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _time_is_over(stop: Stop) -> None:
+    stop(MAX_DURATION, urgent=True)
 
 
 @contextmanager

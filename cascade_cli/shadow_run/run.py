@@ -32,6 +32,7 @@ from cascade_cli.shadow_run.asked import (
     recorded,
     resume_command,
     resumed,
+    retry_command,
     temperature_of,
     unfinished,
 )
@@ -95,7 +96,8 @@ def run_shadow(asked: Shadow, settings: Settings, console: Console) -> Result:
         endpoint_of(settings)  # refused before anything is pulled
     _prepare(asked, settings)
     with nullcontext() if asked.dry_run else alone(folder):
-        fold_everything(folder)
+        if not asked.dry_run:
+            fold_everything(folder)
         begun = _begin(asked, settings, shape)
         report = None if begun.continued else _pull(asked, settings, console)
         return _estimated(begun, report) if asked.dry_run else _asked(begun, report, console)
@@ -104,6 +106,8 @@ def run_shadow(asked: Shadow, settings: Settings, console: Console) -> Result:
 def _prepare(asked: Shadow, settings: Settings) -> None:
     """See that there is something to read before a lock is taken; what is pulled needs a workspace to go to."""
     folder = settings[WORKSPACE_PATH]
+    if asked.source not in {None, "-"} and not Path(str(asked.source)).exists():
+        raise UsageError(f"There is no file {asked.source}.")
     if not asked.resume and (asked.source is not None or settings[POSTGRES_URL] is not None):
         with Workspace.open(folder, "write"):
             pass
@@ -160,7 +164,7 @@ def _asked(begun: _Begun, report: PullReport | None, console: Console) -> Result
         ended = _told(begun, plan, stop, replayed, report)
         run.status = status_of(ended)
         run.counts.update(
-            answered=ended.totals.answered, errors=sum(ended.totals.failed.values()), requests=ended.totals.requests
+            answered=ended.totals.answered, errors=sum(ended.totals.failed.values()), requests=ended.requests
         )
         result = tell(ended)
     if begun.asked.score and result.failure is None:
@@ -203,6 +207,27 @@ def _told(begun: _Begun, plan: Plan, stop: Stop, replayed: Replayed, report: Pul
         totals = workspace.totals(questions.run_id)
         left = workspace.count_open(questions)
         errors = workspace.first_errors(questions.run_id, 5)
-    resume = resume_command(begun.asked, begun.settings)
-    warnings = told(report) if report else ()
-    return Told(plan, stop, replayed, totals, left, tuple(errors), _pulled(report), warnings, resume)
+    counted = replayed.requests + (begun.continued.counts.get("requests", 0) if begun.continued else 0)
+    return Told(
+        plan,
+        stop,
+        replayed,
+        totals,
+        max(totals.requests, counted),
+        left,
+        tuple(errors),
+        _pulled(report),
+        _warnings(plan, report),
+        resume_command(begun.asked, begun.settings),
+        retry_command(begun.asked, begun.settings),
+    )
+
+
+def _warnings(plan: Plan, report: PullReport | None) -> tuple[str, ...]:
+    of_pull = told(report) if report else ()
+    if plan.open_before or plan.asked.follow:
+        return of_pull
+    return (
+        *of_pull,
+        "Nothing was open: every event has an answer of this student already, or an error.",
+    )

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 
 from cascade_cli.clients import EndpointDown, key_refused
 from cascade_cli.console import Column, Result, Table, shown
-from cascade_cli.errors import CascadeError, Interrupted, Terminated, TooManyItemErrors
+from cascade_cli.errors import CascadeError, DependencyError, Interrupted, Terminated, TooManyItemErrors
 from cascade_cli.replay import ENDPOINT_GONE, Stop
 from cascade_cli.shadow_run.asked import prices_of
 from cascade_cli.shadow_run.budget import cost_usd
-from cascade_cli.shadow_run.replaying import Plan, Replayed
+from cascade_cli.shadow_run.replaying import Plan, Replayed, listed
 from cascade_cli.workspace import Failure, Totals
 
 Figures = dict[str, object]
+_LONGEST_ID, _THREE_DIGITS = 16, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,28 @@ class Told:
         plan: what was to be done.
         stop: why it ended, where it ended early.
         replayed: what this process did.
-        totals: what the whole run did, its earlier parts included.
+        totals: what came of the questions of the whole run, its earlier parts included.
+        requests: of the whole run, as far as is known: for settled questions, or as the parts counted that ended by
+            themselves, whichever is more.
         left: questions that are open still.
         errors: some of those that got no answer.
         pulled: the counts of the pull before; None where nothing was pulled.
         warnings: of the pull.
         resume: the command that goes on.
+        retry: the command that asks once more what got no answer.
     """
 
     plan: Plan
     stop: Stop
     replayed: Replayed
     totals: Totals
+    requests: int
     left: int
     errors: tuple[Failure, ...]
     pulled: Mapping[str, object] | None
     warnings: tuple[str, ...]
     resume: str
+    retry: str
 
     @property
     def stopped_by(self) -> str | None:
@@ -76,20 +82,25 @@ def status_of(told: Told) -> str:
     return "partial" if told.partial else "finished"
 
 
+_ESTIMATES = {
+    "calls": "calls",
+    "unaskable": "questions that cannot be asked",
+    "prompt_tokens_estimated": "prompt tokens, about",
+    "completion_tokens_estimated": "answer tokens, about",
+    "cost_usd": "dollars, about",
+    "seconds_estimated": "seconds, about",
+}
+
+
 def tell_estimate(data: Figures, pulled: Mapping[str, object] | None, warnings: tuple[str, ...]) -> Result:
     """The result of a dry run."""
-    lines = {
-        "calls": _whole(data["calls"]),
-        "questions that cannot be asked": _whole(data["unaskable"]),
-        "prompt tokens, about": _whole(data["prompt_tokens_estimated"]),
-        "answer tokens, about": _whole(data["completion_tokens_estimated"]),
-        "dollars, about": _dollars(data["cost_usd"]),
-        "seconds, about": _whole(data["seconds_estimated"]),
-    }
-    records = [{"what": what, "amount": amount} for what, amount in lines.items()]
-    table = Table((Column("what", ""), Column("amount", "", align="right")), records, "What would be asked")
+    records = [{"what": name, "amount": data[name]} for name in _ESTIMATES]
+    columns = (
+        Column("what", "", lambda name: _ESTIMATES[str(name)]),
+        Column("amount", "", _number, align="right"),
+    )
     note = "Nothing was asked. --json shows the first three requests as they would be sent."
-    return Result(data | {"pulled": pulled}, (table, note), warnings=warnings)
+    return Result(data | {"pulled": pulled}, (Table(columns, records, "What would be asked"), note), warnings=warnings)
 
 
 def _figures(told: Told) -> Figures:
@@ -117,7 +128,7 @@ def _figures(told: Told) -> Figures:
         "whole_run": {
             "answered": told.totals.answered,
             "errors": dict(told.totals.failed),
-            "requests": told.totals.requests,
+            "requests": told.requests,
             "prompt_tokens": told.totals.prompt_tokens,
             "completion_tokens": told.totals.completion_tokens,
             "cost_usd": cost_usd(told.totals.prompt_tokens, told.totals.completion_tokens, prices),
@@ -135,10 +146,12 @@ def _failure(told: Told) -> CascadeError | None:
     if isinstance(stopped, EndpointDown):
         return _refused(told, stopped)
     if told.stop.reason == ENDPOINT_GONE:
-        return TooManyItemErrors(
-            f"{told.plan.endpoint.shown} went away: {saved}", hint=f"Once it is back, go on with: {told.resume}"
-        )
-    return _too_many(told)
+        gone = f"{told.plan.endpoint.shown} went away: {saved}"
+        kind = TooManyItemErrors if _has_too_many(told) else DependencyError
+        return kind(gone, hint=f"Once it is back, go on with: {told.resume}")
+    if stopped is not None:
+        return type(stopped)(f"{stopped.message.rstrip('.')}: {saved}", hint=stopped.hint or going_on)
+    return _too_many(told) if _has_too_many(told) else None
 
 
 def _refused(told: Told, stopped: EndpointDown) -> EndpointDown:
@@ -147,48 +160,67 @@ def _refused(told: Told, stopped: EndpointDown) -> EndpointDown:
         return key_refused(endpoint)
     if told.stop.reason != "no_such_model":
         return stopped
-    there = f"It has {', '.join(models)}: choose with --student-model." if models else "See its address and the model."
+    there = f"It has {listed(models)}: choose with --student-model." if models else "See its address and the model."
     return EndpointDown(f"{endpoint.shown} has no model {endpoint.model}, or is no such endpoint.", hint=there)
 
 
-def _too_many(told: Told) -> CascadeError | None:
+def _has_too_many(told: Told) -> bool:
     failed = sum(told.totals.failed.values())
-    settled = failed + told.totals.answered
-    if not failed or failed / settled <= told.plan.asked.max_error_rate:
-        return None
-    again = told.resume if told.partial else "cascade shadow --retry-errors"
+    return failed > told.plan.asked.max_error_rate * (failed + told.totals.answered)
+
+
+def _too_many(told: Told) -> CascadeError:
+    failed = sum(told.totals.failed.values())
+    going_on = f"; the {told.left:,} questions that are left: {told.resume}" if told.left else ""
     return TooManyItemErrors(
-        f"{failed:,} of {settled:,} questions got no answer, more than {told.plan.asked.max_error_rate:.1%}; "
-        f"{told.left:,} questions are left.",
-        hint=f"Look at the errors, then ask again with: {again}",
+        f"{failed:,} of {failed + told.totals.answered:,} questions got no answer, more than "
+        f"{told.plan.asked.max_error_rate:.1%}; {told.left:,} questions are left.",
+        hint=f"Ask those {failed:,} once more: {told.retry}{going_on}",
     )
 
 
 def _is_hinted(told: Told) -> bool:
     """Whether going on is told as a hint: where the process fails, the failure tells it."""
-    return told.partial and _failure(told) is None
+    return told.partial and told.left > 0 and _failure(told) is None
 
 
 def _done_table(data: Figures) -> Table:
     part, whole = data, data["whole_run"]
     assert isinstance(whole, dict)  # noqa: S101 - made above
     records = [
-        {"what": what, "now": show(part.get(name)), "whole": show(whole.get(name))}
-        for what, name, show in (
-            ("answers", "answered", _whole),
-            ("questions without an answer", "errors", _total),
-            ("requests", "requests", _whole),
-            ("… refused for want of room", "refusals", _whole),
-            ("prompt tokens", "prompt_tokens", _whole),
-            ("answer tokens", "completion_tokens", _whole),
-            ("dollars", "cost_usd", _dollars),
-            ("seconds of asking", "seconds", _tenths),
-            ("answers a second", "answers_per_s", _tenths),
-            ("questions left", "left", _whole),
-        )
+        {"what": name, "now": _amount(part.get(name)), "whole_run": _amount(whole.get(name))} for name in _LABELS
     ]
-    columns = (Column("what", ""), Column("now", "now", align="right"), Column("whole", "whole run", align="right"))
+    columns = (
+        Column("what", "", lambda name: _LABELS[str(name)]),
+        Column("now", "now", _number, align="right"),
+        Column("whole_run", "whole run", _number, align="right"),
+    )
     return Table(columns, records, f"What {data['student_model']} was asked")
+
+
+_LABELS = {
+    "answered": "answers",
+    "errors": "questions without an answer",
+    "requests": "requests",
+    "refusals": "… refused for want of room",
+    "prompt_tokens": "prompt tokens",
+    "completion_tokens": "answer tokens",
+    "cost_usd": "dollars",
+    "seconds": "seconds of asking",
+    "answers_per_s": "answers a second",
+    "left": "questions left",
+}
+
+
+def _amount(value: object) -> object:
+    return sum(value.values()) if isinstance(value, Mapping) else value
+
+
+def _number(value: object) -> str:
+    """A count with its commas, a measure with three digits at least."""
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= _THREE_DIGITS else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else shown(value)
 
 
 def _error_tables(told: Told) -> tuple[Table, ...]:
@@ -196,13 +228,19 @@ def _error_tables(told: Told) -> tuple[Table, ...]:
         return ()
     examples = {error.kind: error for error in reversed(told.errors)}
     records = [
-        {"kind": kind, "questions": count, "event_id": getattr(examples.get(kind), "event_id", None)}
+        {
+            "kind": kind,
+            "questions": count,
+            "detail": getattr(examples.get(kind), "detail", None),
+            "event_id": getattr(examples.get(kind), "event_id", None),
+        }
         for kind, count in sorted(told.totals.failed.items())
     ]
     columns = (
         Column("kind", "error"),
-        Column("questions", "questions", _whole, align="right"),
-        Column("event_id", "for example", _short),
+        Column("questions", "questions", _number, align="right"),
+        Column("detail", "for example"),
+        Column("event_id", "of event", _short),
     )
     return (Table(columns, records, "Questions without an answer (whole run)"),)
 
@@ -210,7 +248,7 @@ def _error_tables(told: Told) -> tuple[Table, ...]:
 def _next_lines(told: Told) -> str:
     lines = [f"  {told.resume}   the questions that are left"] if told.left else []
     if told.totals.failed:
-        lines.append("  cascade shadow --retry-errors   the errors once more")
+        lines.append(f"  {told.retry}   the errors once more")
     lines += [
         "  cascade score --by-prompt-hash   how far the student agrees",
         "  cascade simulate   what the policy would escalate",
@@ -218,25 +256,6 @@ def _next_lines(told: Told) -> str:
     return "\n".join(["What next", *lines[:2]])
 
 
-def _whole(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, int | float) else shown(value)
-
-
-def _tenths(value: object) -> str:
-    return f"{value:,.1f}" if isinstance(value, int | float) else shown(value)
-
-
-def _dollars(value: object) -> str:
-    return f"{value:,.4f}" if isinstance(value, int | float) else shown(value)
-
-
-def _total(value: object) -> str:
-    return f"{sum(value.values()):,}" if isinstance(value, Mapping) else shown(value)
-
-
 def _short(value: object) -> str:
     text = shown(value)
     return text if len(text) <= _LONGEST_ID else f"{text[: _LONGEST_ID - 1]}…"
-
-
-_LONGEST_ID = 30

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from itertools import pairwise
 from math import exp
 from urllib.parse import unquote
@@ -34,6 +35,7 @@ from cascade_cli.clients import (
 )
 from cascade_cli.clients import calling as calling_module
 from cascade_cli.clients.answers import read_reply
+from cascade_cli.clients.failures import UNAVAILABLE
 from cascade_cli.clients.pacing import Turn
 from cascade_cli.errors import UsageError
 from cascade_cli.event_block import DEFAULT_TEMPLATE, SHAPE, event_block, shape_of
@@ -79,8 +81,10 @@ def test_both_shapes_of_answers_are_read() -> None:
     assert read_reply(json.dumps(ollama).encode()) == Reply("hi", 7, 3, "stop")
 
 
-def test_nothing_said_is_an_empty_text_and_parts_are_joined() -> None:
-    assert read_reply(_answer(None)).text == ""
+def test_nothing_said_is_no_text_and_parts_are_joined() -> None:
+    assert read_reply(_answer(None)).text is None
+    assert read_reply(b'{"choices": [{"message": {"tool_calls": []}}]}').text is None
+    assert read_reply(_answer("")).text == ""
     assert read_reply(_answer([{"text": "a"}, {"image": 1}, {"text": "b"}, 7])).text == "ab"
 
 
@@ -209,6 +213,13 @@ def test_what_is_no_address_is_an_error_of_usage(url: str) -> None:
         Endpoint(url, "m")
 
 
+def test_an_address_with_a_user_is_refused_and_one_with_a_key_is_shown_without_it() -> None:
+    with pytest.raises(UsageError, match="would not be sent") as refused:
+        Endpoint("http://ann:sentinel@h/v1", "m")
+    assert "sentinel" not in f"{refused.value.message}{refused.value.hint}"
+    assert Endpoint("https://h/v1?api-key=sentinel", "m").shown == "https://h/v1?***"
+
+
 @pytest.mark.parametrize("key", ["sentinel\n", "sent\rinel", "sentinël"])
 def test_a_key_that_cannot_be_sent_is_refused_unquoted(key: str) -> None:
     with pytest.raises(UsageError) as refused:
@@ -324,6 +335,14 @@ def test_who_asks_for_more_patience_than_there_is_counts_as_away() -> None:
     with pytest.raises(CallFailed) as failed:
         _called(lambda _: httpx.Response(429, headers={"retry-after": "9999"}))
     assert (failed.value.kind.outage, failed.value.requests, failed.value.retry_after_s) == (True, 1, 9999.0)
+
+
+def test_a_date_to_come_back_at_is_judged_by_the_clock_of_who_says_it() -> None:
+    theirs = datetime.now(UTC) + timedelta(hours=5)
+    said = {"retry-after": format_datetime(theirs + timedelta(seconds=500)), "date": format_datetime(theirs)}
+    with pytest.raises(CallFailed) as failed:
+        _called(lambda _: httpx.Response(429, headers=said))
+    assert failed.value.retry_after_s == 500
 
 
 def test_what_the_endpoint_says_of_the_event_is_not_repeated() -> None:
@@ -463,6 +482,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds that would have passed."""
         return self._virtual_s
+
+
+def test_who_refuses_everybody_for_minutes_counts_as_away() -> None:
+    asked = 0
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return httpx.Response(503)
+
+    async def call() -> None:
+        loop = asyncio.get_running_loop()
+        lane = partial(httpx.MockTransport, refuse)
+        async with Caller.open(Endpoint(URL, "m"), Limits(), Pace(4, loop.time), lane) as caller:
+            await caller.call(b"{}", "e1")
+
+    with closing(VirtualLoop()) as loop, pytest.raises(CallFailed) as failed:
+        loop.run_until_complete(call())
+    assert failed.value.kind is UNAVAILABLE
+    assert failed.value.requests == asked
+    assert Limits().patience_s < loop.time() < 2 * Limits().patience_s
 
 
 @dataclass

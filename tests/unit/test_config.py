@@ -220,6 +220,7 @@ def test_columns_are_mapped_in_tables_of_their_own(tmp_path: Path) -> None:
         ("at postgresql://u:p@h:5/d alas", "at *** alas"),
         ("POSTGRES://u:p@h/d", "***"),
         ("http://user:pw@host/v1", "http://***@host/v1"),
+        ("get https://h/v1?api-key=K1234&b=2 now?", "get https://h/v1?*** now?"),
         ("host=h password=hunter2 user=u", "host=h password=*** user=u"),
         ("password='two words' x", "password=*** x"),
         ("key SECRET-KEY here", "key *** here"),
