@@ -170,7 +170,7 @@ def _status(plan: Plan, asking: Asking, caller: Caller, seconds: float) -> str:
     parts = (
         f"{tally.done / seconds:,.1f}/s" if seconds else "",
         f"{caller.pace.in_flight} in flight",
-        f"{caller.pace.refusals:,} refused (429, 503)" if caller.pace.refusals else "",
+        f"{caller.pace.refusals:,} refused" if caller.pace.refusals else "",
         f"{tally.failed.total():,} errors" if tally.failed else "",
         f"${spent:,.2f}" if spent is not None else "",
         f"oldest {asking.oldest_s:.0f} s" if asking.since else "",
