@@ -36,7 +36,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import exp, inf
 
-_FIRST_IN_FLIGHT = 8
+_SHARE_FIRST_IN_FLIGHT, _FEWEST_FIRST_IN_FLIGHT = 0.5, 4
 _CUT_IN_FLIGHT, _CUT_RATE = 0.9, 0.95
 # A second after a cut the number in flight grows by this much a second, and the rate by this share; twice as much
 # after two seconds.
@@ -49,9 +49,11 @@ _REFUSALS_THAT_PAUSE = 4
 # A rate is measured over a second, or over so many answers where they come slowly.
 _MEASURED_S, _MEASURED_ANSWERS = 1.0, 10
 # A loop that is late may catch up so much: of a rate, and of a hair's breadth.
-_CATCH_UP_S, _CATCH_UP_BREADTH_S = 0.05, 0.004
-# Of the time in which every place is used once; wider than it takes to handle an answer is never needed.
-_SHARE_APART, _WIDEST_APART_S = 0.8, 0.002
+_CATCH_UP_S, _CATCH_UP_BREADTH_S = 0.05, 0.002
+# At most the time in which every place is used once, evenly parted, and no wider than handling an answer may take.
+_WIDEST_APART_S = 0.002
+# A timer may be a millisecond late: a shorter wait than half of that is none.
+_SHORTEST_WAIT_S = 0.0005
 # The shortest answer of late: each further one that is longer lets it grow by so much.
 _SHORTEST_GROWTH = 1.01
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
@@ -105,7 +107,7 @@ class Pace:
         self.refusals = 0
         self._clock = clock
         self._rest = rest
-        self._allowed = float(min(_FIRST_IN_FLIGHT, most))
+        self._allowed = min(max(_SHARE_FIRST_IN_FLIGHT * most, _FEWEST_FIRST_IN_FLIGHT), float(most))
         self._rate: float | None = None
         self._is_measured = False
         self._next_at = self._resume_at = self._grown_at = clock()
@@ -218,7 +220,7 @@ class Pace:
             if self._row[0].done():
                 self._row.popleft()
                 continue
-            if (pause_s := max(self._resume_at, self._next_at) - self._clock()) > 0:
+            if (pause_s := max(self._resume_at, self._next_at) - self._clock()) > _SHORTEST_WAIT_S:
                 self._wake_in(pause_s)
                 return
             self._next_at = self._after(self._clock())
@@ -229,7 +231,7 @@ class Pace:
         """The moment of the request that follows one of now."""
         if self._rate is not None:
             return max(self._next_at, now - _CATCH_UP_S) + 1 / self._rate
-        apart_s = min(_SHARE_APART * self._shortest_s / self._allowed, _WIDEST_APART_S)
+        apart_s = min(self._shortest_s / self._allowed, _WIDEST_APART_S)
         return max(self._next_at, now - _CATCH_UP_BREADTH_S) + apart_s
 
     def _wake_in(self, pause_s: float) -> None:
