@@ -10,10 +10,10 @@ from pathlib import Path
 from cascade_cli.replay.asking import Asking
 from cascade_cli.replay.background import in_background
 from cascade_cli.replay.questions import Question, page_of_questions
-from cascade_cli.workspace import Bookmark, Outcome, Questions
+from cascade_cli.workspace import Ahead, Outcome, Questions
 
 Page = list[Question | Outcome]
-Found = tuple[Page, Bookmark | None]
+Found = tuple[Page, Ahead | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ async def pages_once(wanted: Wanted, asking: Asking) -> AsyncGenerator[Page, Non
 
     What is in hand when a page is read is left out of it: it may be settled between the reading and the asking.
     """
-    reading = asyncio.create_task(_read(wanted, asking, Bookmark()))
+    reading = asyncio.create_task(_read(wanted, asking, Ahead()))
     try:
         while True:
-            page, after = await reading
-            if after is not None:
-                reading = asyncio.create_task(_read(wanted, asking, after))
+            page, ahead = await reading
+            if ahead is not None:
+                reading = asyncio.create_task(_read(wanted, asking, ahead))
             yield page
-            if after is None:
+            if ahead is None:
                 return
     finally:
         reading.cancel()
@@ -65,7 +65,7 @@ async def pages_on_and_on(
         await between()
 
 
-async def _read(wanted: Wanted, asking: Asking, after: Bookmark) -> Found:
+async def _read(wanted: Wanted, asking: Asking, ahead: Ahead) -> Found:
     taken = set(asking.taken)
-    page, end = await in_background(lambda: page_of_questions(wanted.folder, after, wanted.questions, wanted.template))
+    page, end = await in_background(lambda: page_of_questions(wanted.folder, ahead, wanted.questions, wanted.template))
     return [each for each in page if (each.event_id, each.sample_index) not in taken], end

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cascade_cli.event_block import event_block
-from cascade_cli.workspace import Bookmark, OpenEvent, Outcome, Questions, Workspace
+from cascade_cli.workspace import Ahead, OpenEvent, Outcome, Questions, Workspace
 
 NO_PROMPT, PROMPT_TOO_LONG = "no_prompt", "prompt_too_long"
 
@@ -33,12 +33,12 @@ def prompt_of(event: OpenEvent, template: str | None) -> str | None:
 
     Args:
         event: with at least one of both.
-        template: builds it for every event; None builds only what no trace holds, from the usual one.
+        template: builds it for every event; None builds only what no trace holds, or holds empty, from the usual one.
 
     Returns:
         None where the event is wanted and not at hand.
     """
-    if template is None and event.user_prompt is not None:
+    if template is None and event.user_prompt and event.user_prompt.strip():
         return event.user_prompt
     if event.event is None or event.event.content is None:
         return None
@@ -46,15 +46,15 @@ def prompt_of(event: OpenEvent, template: str | None) -> str | None:
 
 
 def page_of_questions(
-    folder: Path, after: Bookmark, wanted: Questions, template: str | None
-) -> tuple[list[Question | Outcome], Bookmark | None]:
-    """The next page of what is open, and where the one after begins; None where there is none.
+    folder: Path, ahead: Ahead, wanted: Questions, template: str | None
+) -> tuple[list[Question | Outcome], Ahead | None]:
+    """The next page of what is open, and what comes after it; None where nothing does.
 
     The workspace is open only while the page is read. What cannot be asked comes as the error that it is.
     """
     with Workspace.open(folder) as workspace:
-        page = workspace.page_of_open(after, wanted)
-    return [asked for event in page.events for asked in _questions_about(event, wanted, template)], page.end
+        page = workspace.page_of_open(ahead, wanted, built=template is not None)
+    return [asked for event in page.events for asked in _questions_about(event, wanted, template)], page.ahead
 
 
 def open_questions(folder: Path, wanted: Questions, template: str | None) -> Iterator[Question | Outcome]:
@@ -62,9 +62,9 @@ def open_questions(folder: Path, wanted: Questions, template: str | None) -> Ite
 
     What is answered meanwhile does not come again, for pages go by the order of traces and never back.
     """
-    after: Bookmark | None = Bookmark()
-    while after is not None:
-        page, after = page_of_questions(folder, after, wanted, template)
+    ahead: Ahead | None = Ahead()
+    while ahead is not None:
+        page, ahead = page_of_questions(folder, ahead, wanted, template)
         yield from page
 
 

@@ -73,9 +73,9 @@ class Recorder:
 
     def _fold(self) -> None:
         """Move what has gathered, in the moments in which nobody else has the database open."""
-        # What hinders it now hinders the last fold too, which says so.
-        with suppress(CascadeError), Spool.open(self._folder) as spool:
-            while not self._done.wait(_SECONDS_BETWEEN_FOLDS):
+        while not self._done.wait(_SECONDS_BETWEEN_FOLDS):
+            # What hinders it now may be gone next time; if not it hinders the last fold too, which says so.
+            with suppress(CascadeError), Spool.open(self._folder) as spool:
                 fold(self._folder, spool)
 
 

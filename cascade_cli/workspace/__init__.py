@@ -3,7 +3,7 @@
 from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.folding import fold, fold_all
 from cascade_cli.workspace.pairs import Bookmark
-from cascade_cli.workspace.questions import OpenPage
+from cascade_cli.workspace.questions import Ahead, OpenPage
 from cascade_cli.workspace.records import (
     Added,
     Counts,
@@ -14,6 +14,7 @@ from cascade_cli.workspace.records import (
     PairFilter,
     Questions,
     Run,
+    Spooled,
     Totals,
     Window,
 )
@@ -22,6 +23,7 @@ from cascade_cli.workspace.workspace import Workspace, stream_pairs, weight
 
 __all__ = [
     "Added",
+    "Ahead",
     "Bookmark",
     "Counts",
     "Experience",
@@ -33,6 +35,7 @@ __all__ = [
     "Questions",
     "Run",
     "Spool",
+    "Spooled",
     "Totals",
     "Window",
     "Workspace",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cascade_cli.ledger import LedgerEntry
-    from cascade_cli.workspace.records import Outcome
+    from cascade_cli.workspace.records import Spooled
 
 T = TypeVar("T")
 Columns = dict[str, "NDArray[Any]"]
@@ -88,10 +88,14 @@ def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
     }
 
 
-def outcome_columns(outcomes: Iterable[Outcome]) -> Columns:
-    """The last outcome of each key."""
-    kept = {outcome.key: outcome for outcome in outcomes}.values()
+def outcome_columns(spooled: Iterable[Spooled]) -> Columns:
+    """What is in the spool, with its numbers; each key is there once."""
+    taken = list(spooled)
+    kept = [each.outcome for each in taken]
     return {
+        "seq": np.array([each.seq for each in taken], dtype=np.int64),
+        "earlier": np.array([each.earlier for each in taken], dtype=np.int32),
+        "earlier_seq": _counts(each.earlier_seq for each in taken),
         "event_id": _texts(outcome.event_id for outcome in kept),
         "student_model": _texts(outcome.student_model for outcome in kept),
         "prompt_shape": _texts(outcome.prompt_shape for outcome in kept),

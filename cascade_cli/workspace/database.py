@@ -29,10 +29,18 @@ LOCK_WAIT_S: Final = 10.0
 # Beside it runs a polars frame of one batch: a command must stay under half a gigabyte.
 # Columns of objects are text or null; guessing their type from the first thousand would be wrong where those are null.
 _SETTINGS: Final = {"memory_limit": "256MB", "threads": "2", "pandas_analyze_sample": "0"}
+# For what does not fit: very long texts that lie close together, or are still to be brought from the log into the file.
+_ROOMY: Final = {**_SETTINGS, "memory_limit": "4GB", "threads": "1"}
 # Waiting processes try again after a random pause, so that they do not meet in step.
 _PAUSE_S: Final = (0.005, 0.04)
 # Another process has it open, or another thread of this one in the other mode.
 _TAKEN: Final = ("Could not set lock", "different configuration")
+
+# On average of a batch; 2,048 such rows, which DuckDB reads at a time, have some 32 MB.
+_LONG_CHARACTERS: Final = 16_000
+_TOO_NARROW: Final = ("Out of Memory", "failed to pin block", "could not allocate block")
+# At this size DuckDB brings it into the file.
+_MOST_IN_LOG_BYTES: Final = 16 * 2**20
 
 _HERE: Final = files("cascade_cli.workspace")
 QUERIES: Final = read_named_sql(_HERE / "queries.sql")
@@ -59,6 +67,8 @@ def connect(folder: Path, mode: Mode, *, wait_s: float = LOCK_WAIT_S) -> Iterato
         try:
             if _is_outdated(connection, folder):
                 connection = _migrated(connection, file, mode, wait_s)
+            if mode == "write" and fetch(connection, "has_long_texts")[0][0]:
+                connection.execute(QUERIES["leave_apart"])
             yield connection
         finally:
             connection.close()
@@ -67,13 +77,30 @@ def connect(folder: Path, mode: Mode, *, wait_s: float = LOCK_WAIT_S) -> Iterato
 def fetch(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None = None
 ) -> list[tuple[Any, ...]]:
-    """All rows of a named query."""
-    return connection.execute(QUERIES[query], dict(parameters) if parameters else None).fetchall()
+    """All rows of a named query; one that needs more memory than is usual gets it."""
+    bound = dict(parameters) if parameters else None
+    try:
+        return connection.execute(QUERIES[query], bound).fetchall()
+    except duckdb.OutOfMemoryException:
+        give_room(connection)
+        return connection.execute(QUERIES[query], bound).fetchall()
+
+
+def give_room(connection: duckdb.DuckDBPyConnection) -> None:
+    """Allow as much memory as very long texts may need, until the connection is closed."""
+    connection.execute(QUERIES["give_room"], {"memory": _ROOMY["memory_limit"]})
 
 
 def change(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None = None) -> int:
     """How many rows a named INSERT, UPDATE or DELETE changed."""
     return int(fetch(connection, query, parameters)[0][0])
+
+
+def note_long_texts(connection: duckdb.DuckDBPyConnection, rows: int, characters: int) -> None:
+    """Within the transaction that brings texts: remember if they are long; from now on rows are left apart."""
+    if characters > _LONG_CHARACTERS * rows:
+        connection.execute(QUERIES["remember_long_texts"])
+        connection.execute(QUERIES["leave_apart"])
 
 
 @contextmanager
@@ -131,13 +158,22 @@ def _make_database(file: Path) -> None:
 
 def _open_patiently(file: Path, *, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
     give_up_at = time.monotonic() + wait_s
+    settings = _ROOMY if _is_left_over(file) else _SETTINGS
     while True:
         try:
-            return duckdb.connect(str(file), read_only=read_only, config=dict(_SETTINGS))
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if not any(sign in str(error) for sign in _TAKEN) or time.monotonic() >= give_up_at:
+            return duckdb.connect(str(file), read_only=read_only, config=dict(settings))
+        except duckdb.Error as error:
+            if any(sign in str(error) for sign in _TOO_NARROW) and settings is not _ROOMY:
+                settings = _ROOMY
+            elif not any(sign in str(error) for sign in _TAKEN) or time.monotonic() >= give_up_at:
                 raise
         time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - spreads retries, guards nothing
+
+
+def _is_left_over(file: Path) -> bool:
+    """Whether the log holds what should be in the file: it did not fit into memory, or somebody was killed."""
+    log = file.with_name(f"{file.name}.wal")
+    return log.exists() and log.stat().st_size > _MOST_IN_LOG_BYTES
 
 
 @cache

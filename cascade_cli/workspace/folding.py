@@ -26,17 +26,18 @@ def fold(folder: Path, spool: Spool, *, wait_s: float = 0.0, rows: int = FOLD_RO
     Returns:
         How many were moved; 0 where the database is taken: it will be free another time.
     """
-    taken = spool.first(rows)
-    if not taken:
+    if not len(spool):
         return 0
     try:
+        # Read and forgotten while nobody else can fold: what another has folded meanwhile does not come again.
         with Workspace.open(folder, "write", wait_s=wait_s) as workspace:
-            workspace.add_outcomes([outcome for _, outcome in taken])
+            taken = spool.first(rows)
+            workspace.add_outcomes(spool.identity, taken)
+            spool.forget([each.seq for each in taken])
     except DependencyError:
         if wait_s:
             raise
         return 0
-    spool.forget([number for number, _ in taken])
     return len(taken)
 
 

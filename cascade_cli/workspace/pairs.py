@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import duckdb
 
     from cascade_cli.records import Event, StudentAnswer
-    from cascade_cli.workspace.records import PairFilter
+    from cascade_cli.workspace.records import Outcome, PairFilter
     from cascade_cli.workspace.spool import Spool
 
 PAGE_SIZE: Final = 5_000
+_OF_ANSWERS: Final = {"student_model", "all_samples"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Page:
 
 
 def read_page(connection: duckdb.DuckDBPyConnection, spool: Spool | None, after: Bookmark, only: PairFilter) -> Page:
-    """The pairs of the next ``PAGE_SIZE`` traces: each with every answer to its event, or alone.
+    """The pairs of the next ``PAGE_SIZE`` traces: each with every student's answer to its event, or alone.
 
     Answers that have not left the spool yet are among them. It must be read after the database was opened: what leaves
     it is in the database before.
@@ -47,7 +48,7 @@ def read_page(connection: duckdb.DuckDBPyConnection, spool: Spool | None, after:
         return Page((), None)
     event_ids = sorted({trace[1] for trace in traces})
     events = _events(connection, event_ids)
-    answers = _answers(connection, spool, event_ids, only.student_model)
+    answers = _answers(connection, spool, event_ids, only)
     rows = tuple(
         Row(columns.trace_of(trace[:-1], events.get(trace[1])), answer)
         for trace in traces
@@ -59,7 +60,7 @@ def read_page(connection: duckdb.DuckDBPyConnection, spool: Spool | None, after:
 
 def _parameters(after: Bookmark, only: PairFilter) -> dict[str, object]:
     stored = replace(only, since=columns.naive_utc(only.since), until=columns.naive_utc(only.until))
-    bounds = {name: value for name, value in asdict(stored).items() if name != "student_model"}
+    bounds = {name: value for name, value in asdict(stored).items() if name not in _OF_ANSWERS}
     return {"after_at": after.ordered_at, "after_id": after.trace_id, "page_size": PAGE_SIZE, **bounds}
 
 
@@ -69,14 +70,20 @@ def _events(connection: duckdb.DuckDBPyConnection, event_ids: list[str]) -> dict
 
 
 def _answers(
-    connection: duckdb.DuckDBPyConnection, spool: Spool | None, event_ids: list[str], student_model: str | None
+    connection: duckdb.DuckDBPyConnection, spool: Spool | None, event_ids: list[str], only: PairFilter
 ) -> dict[str, list[StudentAnswer | None]]:
-    found = fetch(connection, "answers_of", {"event_ids": event_ids, "student_model": student_model})
+    of_answers = {"student_model": only.student_model, "all_samples": only.all_samples}
+    found = fetch(connection, "answers_of", {"event_ids": event_ids, **of_answers})
     known = {columns.answer_key(answer): answer for answer in map(columns.answer_of, found)}
     for outcome in spool.of_events(event_ids) if spool else ():
-        if outcome.error is None and student_model in {None, outcome.student_model}:
+        if outcome.error is None and _is_wanted(outcome, only):
             known.setdefault(outcome.key, outcome.answer)
     by_event: dict[str, list[StudentAnswer | None]] = {}
     for _, answer in sorted(known.items()):
         by_event.setdefault(answer.event_id, []).append(answer)
     return by_event
+
+
+def _is_wanted(outcome: Outcome, only: PairFilter) -> bool:
+    is_of_student = only.student_model in {None, outcome.student_model}
+    return is_of_student and (only.all_samples or outcome.sample_index == 0)

@@ -13,6 +13,21 @@ CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY);
 -- name: record_schema_version
 INSERT INTO schema_version VALUES ($version);
 
+-- name: has_long_texts
+SELECT count(*) > 0 FROM long_texts;
+
+-- name: remember_long_texts
+INSERT OR IGNORE INTO long_texts VALUES (true);
+
+-- name: leave_apart
+SET max_vacuum_tasks = 0;
+
+-- name: put_together
+RESET max_vacuum_tasks;
+
+-- name: give_room
+SET memory_limit = $memory;
+
 -- name: insert_events
 INSERT OR IGNORE INTO events
 SELECT event_id, arena, content, attributes, participant_set, disclosure_class, source_kind, emitted_at
@@ -33,29 +48,39 @@ SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(stu
 FROM batch;
 
 -- name: insert_outcomes
+-- The requests of one run about one question add up. Those that an outcome brings along from one whose place it took in
+-- the spool are known already where that one was folded before.
 INSERT OR IGNORE INTO student_answers (
     event_id, student_model, prompt_shape, sample_index, response, student_ms, signals,
     run_id, requests, prompt_tokens, completion_tokens, finish_reason, answered_at
 )
 SELECT
     event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals, batch.run_id,
-    batch.requests + CASE WHEN known.run_id = batch.run_id THEN known.requests ELSE 0 END,
+    batch.requests + CASE
+        WHEN known.run_id IS DISTINCT FROM batch.run_id THEN 0
+        WHEN known.spool = $spool AND known.seq = batch.earlier_seq THEN known.requests - batch.earlier
+        ELSE known.requests
+    END,
     nullif(prompt_tokens, -1), nullif(completion_tokens, -1), finish_reason, came_at
 FROM batch LEFT JOIN student_errors AS known USING (event_id, student_model, prompt_shape, sample_index)
 WHERE error IS NULL;
 
 -- name: insert_errors
--- What is known of an error already is left alone, so that a fold that was cut off can be repeated. A run that asks
--- again after an outage has sent the requests of both times.
+-- Only what came later than what is known: a later number of the same spool, or whatever another spool holds. So a fold
+-- that was cut off can be repeated, and clocks may go as they like.
 INSERT OR REPLACE INTO student_errors
 SELECT
     event_id, student_model, prompt_shape, sample_index, batch.error, batch.detail, batch.outage, batch.run_id,
-    batch.requests + CASE WHEN known.run_id = batch.run_id THEN known.requests ELSE 0 END,
-    batch.came_at
+    batch.requests + CASE
+        WHEN known.run_id IS DISTINCT FROM batch.run_id THEN 0
+        WHEN known.spool = $spool AND known.seq = batch.earlier_seq THEN known.requests - batch.earlier
+        ELSE known.requests
+    END,
+    batch.came_at, $spool, batch.seq
 FROM batch
     ANTI JOIN student_answers USING (event_id, student_model, prompt_shape, sample_index)
     LEFT JOIN student_errors AS known USING (event_id, student_model, prompt_shape, sample_index)
-WHERE error IS NOT NULL AND known.failed_at IS DISTINCT FROM batch.came_at;
+WHERE error IS NOT NULL AND (known.spool IS DISTINCT FROM $spool OR known.seq < batch.seq);
 
 -- name: settle_errors
 DELETE FROM student_errors
@@ -98,33 +123,61 @@ FROM (
     SELECT DISTINCT event_id FROM traces WHERE $since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP
 ) LEFT JOIN done USING (event_id);
 
--- name: page_of_open
--- The first trace of each event, in the order of pages, where some question is open.
-WITH asked AS (
+-- name: next_traces
+-- A stretch of traces in the order of pages: which of them are the first of their event, and one with an open question.
+-- Undated ones come as they are stored, so that the texts of a page lie together.
+WITH stretch AS (
+    SELECT event_id, ordered_at, trace_id, rowid AS place
+    FROM traces
+    WHERE ordered_at >= $after_at
+      AND (ordered_at > $after_at OR trace_id > $after_id)
+      AND ($since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP)
+    ORDER BY ordered_at, trace_id
+    LIMIT $stretch
+),
+asked AS (
     SELECT event_id, sample_index FROM student_answers
     WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+      AND event_id IN (SELECT event_id FROM stretch)
     UNION
     SELECT event_id, sample_index FROM student_errors
     WHERE student_model = $student_model AND prompt_shape = $prompt_shape AND sample_index < $samples
+      AND event_id IN (SELECT event_id FROM stretch)
       AND NOT outage AND (NOT $retry_errors OR run_id = $run_id)
 ),
-done AS (SELECT event_id FROM asked GROUP BY event_id HAVING count(*) >= $samples),
-firsts AS (
-    SELECT event_id, min((ordered_at, trace_id)) AS place
-    FROM traces
-    WHERE $since::TIMESTAMP IS NULL OR created_at >= $since::TIMESTAMP
-    GROUP BY event_id
-),
-page AS (
-    SELECT event_id, place[1] AS ordered_at, place[2] AS trace_id
-    FROM firsts ANTI JOIN done USING (event_id)
-    WHERE place > ($after_at::TIMESTAMP, $after_id::VARCHAR)
-    ORDER BY place
-    LIMIT $page_size
-)
-SELECT event_id, ordered_at, trace_id, left(user_prompt, $most_chars + 1)
-FROM page JOIN traces USING (event_id, ordered_at, trace_id)
-ORDER BY ordered_at, trace_id;
+done AS (SELECT event_id FROM asked GROUP BY event_id HAVING count(*) >= $samples)
+SELECT
+    event_id, ordered_at, trace_id,
+    NOT EXISTS (SELECT * FROM done WHERE done.event_id = stretch.event_id)
+    AND NOT EXISTS (
+        SELECT * FROM traces AS earlier
+        WHERE earlier.event_id = stretch.event_id
+          AND (earlier.ordered_at, earlier.trace_id) < (stretch.ordered_at, stretch.trace_id)
+          AND ($since::TIMESTAMP IS NULL OR earlier.created_at >= $since::TIMESTAMP)
+    )
+FROM stretch
+ORDER BY ordered_at, place;
+
+-- name: sizes_of_prompts
+-- In bytes; null where there is no prompt, or one of nothing, or it is not wanted. Row numbers first, here and below: the
+-- long texts of all other rows stay unread.
+SELECT trace_id, CASE
+    WHEN $built THEN NULL
+    WHEN strlen(user_prompt) > 1000 THEN least(strlen(user_prompt), 4 * $most_chars)
+    WHEN trim(user_prompt, E' \t\r\n') <> '' THEN strlen(user_prompt)
+END
+FROM traces
+WHERE rowid IN (SELECT rowid FROM traces WHERE trace_id IN (SELECT unnest($trace_ids::VARCHAR[])));
+
+-- name: prompts_of
+SELECT trace_id, left(user_prompt, $most_chars + 1)
+FROM traces
+WHERE rowid IN (SELECT rowid FROM traces WHERE trace_id IN (SELECT unnest($trace_ids::VARCHAR[])));
+
+-- name: sizes_of_events
+SELECT event_id, least(coalesce(strlen(content), 0), 4 * $most_chars) + strlen(attributes)
+FROM events
+WHERE rowid IN (SELECT rowid FROM events WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])));
 
 -- name: asked_of
 SELECT event_id, sample_index FROM student_answers
@@ -189,6 +242,7 @@ SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms
 FROM student_answers
 WHERE rowid IN (SELECT rowid FROM student_answers WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])))
   AND ($student_model::VARCHAR IS NULL OR student_model = $student_model::VARCHAR)
+  AND ($all_samples OR sample_index = 0)
 ORDER BY event_id, student_model, prompt_shape, sample_index;
 
 -- name: counts
@@ -211,7 +265,7 @@ UPDATE runs SET status = 'running', finished_at = NULL WHERE run_id = $run_id;
 SELECT run_id, command, version, configuration, watermark, counts, status, started_at, finished_at
 FROM runs
 WHERE command = $command AND status <> 'finished'
-ORDER BY started_at DESC, run_id
+ORDER BY rowid DESC -- as they were begun, whatever the clock said
 LIMIT 1;
 
 -- name: finish_run

@@ -61,6 +61,7 @@ class PairFilter:
         prompt_hash: traces of this system prompt.
         student_model: answers of this student; traces it did not answer come without an answer.
         event_id: the traces of one event.
+        all_samples: further answers to the same question too, not only the one that counts.
     """
 
     since: datetime | None = None
@@ -68,6 +69,7 @@ class PairFilter:
     prompt_hash: str | None = None
     student_model: str | None = None
     event_id: str | None = None
+    all_samples: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,23 @@ class Outcome:
             self.student_ms,
             self.signals,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An outcome in the spool.
+
+    Attributes:
+        seq: its number; whatever came later has a higher one.
+        outcome: with the requests of those whose place it took.
+        earlier: how many of the requests were theirs.
+        earlier_seq: the number of the last of them; None where there was none of the same run.
+    """
+
+    seq: int
+    outcome: Outcome
+    earlier: int = 0
+    earlier_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +226,9 @@ class OpenEvent:
 
     Attributes:
         event_id: identity.
-        user_prompt: the block as the trace holds it, cut above the most characters; None where it holds none.
-        event: with its content cut likewise; None where it is not at hand.
+        user_prompt: the block as the trace holds it, cut above the most characters; None where it holds none, or the
+            prompt is to be built.
+        event: with its content cut likewise; None where it is not at hand, or not needed.
         samples: the indexes that have no answer.
     """
 

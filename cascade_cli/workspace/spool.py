@@ -20,7 +20,7 @@ from cascade_cli.errors import CascadeError, DependencyError
 from cascade_cli.named_sql import read_named_sql
 from cascade_cli.storable import storable
 from cascade_cli.workspace.batching import MAX_CHARACTERS
-from cascade_cli.workspace.records import Outcome
+from cascade_cli.workspace.records import Outcome, Spooled
 
 SPOOL_NAME: Final = "spool.sqlite"
 _QUERIES: Final = read_named_sql(files("cascade_cli.workspace") / "spool.sql")
@@ -54,6 +54,9 @@ class Spool:
                 # What was forgotten cannot be read from the file any more.
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute(_QUERIES["create"])
+                connection.execute(_QUERIES["create_identity"])
+                if connection.execute(_QUERIES["identity"]).fetchone() is None:
+                    connection.execute(_QUERIES["give_identity"])
             yield Spool(connection, folder)
 
     @staticmethod
@@ -84,14 +87,20 @@ class Spool:
         with _explained(self._folder):
             return [_outcome(row) for row in self._connection.execute(_QUERIES["of_events"], (ids,))]
 
-    def first(self, limit: int) -> list[tuple[int, Outcome]]:
-        """The oldest outcomes, with their numbers: at most so many, and no more text than fits into memory."""
-        taken: list[tuple[int, Outcome]] = []
+    @property
+    def identity(self) -> str:
+        """Another one for each file."""
+        with _explained(self._folder):
+            return str(self._connection.execute(_QUERIES["identity"]).fetchone()[0])
+
+    def first(self, limit: int) -> list[Spooled]:
+        """The oldest outcomes: at most so many, and no more text than fits into memory."""
+        taken: list[Spooled] = []
         characters = 0
         with _explained(self._folder), closing(self._connection.execute(_QUERIES["first"], (limit,))) as rows:
             for row in rows:
-                taken.append((row[0], _outcome(row)))
-                characters += len(taken[-1][1].response or "")
+                taken.append(Spooled(row[0], _outcome(row), row[-2], row[-1]))
+                characters += len(taken[-1].outcome.response or "")
                 if characters >= MAX_CHARACTERS:
                     break
         return taken
@@ -144,7 +153,7 @@ def _stored(outcome: Outcome) -> tuple[object, ...]:
 
 def _outcome(row: tuple[Any, ...]) -> Outcome:
     _, event_id, model, shape, sample, run_id, requests, at, response, student_ms, signals, *rest = row
-    prompt_tokens, completion_tokens, finish_reason, error, detail, outage = rest
+    prompt_tokens, completion_tokens, finish_reason, error, detail, outage, *_ = rest
     return Outcome(
         event_id=event_id,
         student_model=model,

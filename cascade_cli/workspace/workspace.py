@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 
 from cascade_cli.workspace import columns, questions, runs, scores
 from cascade_cli.workspace.batching import batches
-from cascade_cli.workspace.database import DATABASE_NAME, LOCK_WAIT_S, QUERIES, Mode, change, connect, fetch
+from cascade_cli.workspace.database import (
+    DATABASE_NAME,
+    LOCK_WAIT_S,
+    QUERIES,
+    Mode,
+    change,
+    connect,
+    fetch,
+    give_room,
+    note_long_texts,
+)
 from cascade_cli.workspace.pairs import Bookmark, Page, read_page
+from cascade_cli.workspace.questions import Ahead, OpenPage
 from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
 from cascade_cli.workspace.spool import SPOOL_NAME, Spool
 
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 
     from cascade_cli.ledger import LedgerEntry
     from cascade_cli.records import Row, StudentAnswer
-    from cascade_cli.workspace.records import Experience, Failure, Outcome, Questions, Totals
+    from cascade_cli.workspace.records import Experience, Failure, Questions, Spooled, Totals
 
 
 class Workspace:
@@ -83,18 +94,29 @@ class Workspace:
         with Spool.read(self._folder) as spool:
             return read_page(self._connection, spool, after, only or PairFilter())
 
-    def page_of_open(self, after: Bookmark, wanted: Questions) -> questions.OpenPage:
-        """The next few hundred events about which the student is to be asked something."""
+    def page_of_open(self, ahead: Ahead, wanted: Questions, *, built: bool = False) -> OpenPage:
+        """The next events about which the student is to be asked something.
+
+        Args:
+            ahead: what the page before left; `Ahead()` for the first.
+            wanted: which questions.
+            built: prompts are built from the events; else that is done only where the trace holds none.
+        """
         with Spool.read(self._folder) as spool:
-            return questions.read_open(self._connection, spool, after, wanted)
+            return questions.read_open(self._connection, spool, ahead, wanted, built=built)
 
     def count_open(self, wanted: Questions) -> int:
         """How many questions are open; those answered in the spool count as such until they are folded."""
         return questions.count_open(self._connection, wanted)
 
-    def add_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep what came of questions; an answer removes the error that was there before."""
-        questions.add_outcomes(self._connection, outcomes)
+    def add_outcomes(self, spool: str, outcomes: Sequence[Spooled]) -> None:
+        """Keep what came of questions; an answer removes the error that was there before, nothing removes an answer.
+
+        Args:
+            spool: the identity of that from which they come.
+            outcomes: those that are known already, or that a later one has replaced, change nothing.
+        """
+        questions.add_outcomes(self._connection, spool, outcomes)
 
     def totals(self, run_id: str) -> Totals:
         """What a run has got answers and errors for, as far as it has been folded."""
@@ -171,6 +193,9 @@ class Workspace:
         return self._purge("choose_events_before", {"before": columns.naive_utc(before)})
 
     def _purge(self, choice: str, parameters: Mapping[str, object]) -> int:
+        # What is kept of long texts is written anew, or what is removed would stay in the file.
+        give_room(self._connection)
+        self._connection.execute(QUERIES["put_together"])
         self._connection.begin()
         self._connection.execute(QUERIES[choice], dict(parameters))
         # Scores find their events through the traces, so they go first.
@@ -190,6 +215,7 @@ class Workspace:
         self._insert("insert_events", columns.event_columns(batch))
         new_traces = self._insert("insert_traces", columns.trace_columns(batch))
         new_answers = self._insert_answers(answers)
+        note_long_texts(self._connection, len(batch), sum(map(weight, batch)))
         self._connection.commit()
         seen = len(batch) + len(answers) - new_traces - new_answers
         changed = 0

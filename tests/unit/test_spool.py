@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from cascade_cli.errors import DependencyError
 from cascade_cli.records import Event, Row, StudentAnswer, Trace
 from cascade_cli.workspace import (
-    Bookmark,
+    Ahead,
     Outcome,
+    PairFilter,
     Questions,
     Spool,
+    Spooled,
     Totals,
     Workspace,
     fold,
@@ -70,7 +72,7 @@ def _fold(folder: Path) -> int:
 
 def _open(folder: Path, wanted: Questions | None = None) -> list[tuple[str, tuple[int, ...]]]:
     with Workspace.open(folder) as workspace:
-        page = workspace.page_of_open(Bookmark(), wanted or _wanted())
+        page = workspace.page_of_open(Ahead(), wanted or _wanted())
     return [(event.event_id, event.samples) for event in page.events]
 
 
@@ -81,7 +83,11 @@ def _totals(folder: Path, run_id: str = "r1") -> Totals:
 
 def _answers(folder: Path) -> list[tuple[str, int, str | None]]:
     with Workspace.open(folder) as workspace:
-        return [(r.answer.event_id, r.answer.sample_index, r.answer.response) for r in workspace.pairs() if r.answer]
+        return [
+            (r.answer.event_id, r.answer.sample_index, r.answer.response)
+            for r in workspace.pairs(PairFilter(all_samples=True))
+            if r.answer
+        ]
 
 
 def test_an_outcome_comes_back_as_it_went_in(folder: Path) -> None:
@@ -89,7 +95,7 @@ def test_an_outcome_comes_back_as_it_went_in(folder: Path) -> None:
     error = _error("e1", outage=True)
     _add(folder, answer, error)
     with Spool.open(folder) as spool:
-        assert [outcome for _, outcome in spool.first(10)] == [answer, error]
+        assert [each.outcome for each in spool.first(10)] == [answer, error]
         assert spool.of_events(["e1", "none"]) == [error]
         assert len(spool) == 2
 
@@ -97,7 +103,7 @@ def test_an_outcome_comes_back_as_it_went_in(folder: Path) -> None:
 def test_lone_surrogates_and_none_are_kept_as_they_can_be(folder: Path) -> None:
     _add(folder, _answer("e1", "a\ud800b", finish_reason=None, prompt_tokens=None))
     with Spool.open(folder) as spool:
-        ((_, kept),) = spool.first(1)
+        kept = spool.first(1)[0].outcome
     assert (kept.response, kept.finish_reason, kept.prompt_tokens) == ("a\ufffdb", None, None)
 
 
@@ -134,16 +140,96 @@ def test_an_answer_replaces_an_error_and_an_error_never_an_answer(folder: Path) 
     with Spool.open(folder) as spool:
         taken = spool.first(10)
         spool.add([_error("e4"), _answer("e4")])
-        spool.forget([number for number, _ in taken])
-        assert [outcome.error for _, outcome in spool.first(10)] == [None]
+        spool.forget([each.seq for each in taken])
+        assert [each.outcome.error for each in spool.first(10)] == [None]
 
 
-def test_folding_what_was_folded_already_changes_nothing(folder: Path) -> None:
-    outcomes = [_answer("e0"), _error("e1"), _error("e2", "unreachable", outage=True)]
-    for _ in range(3):  # a kill between the commit and the forgetting leaves the rows in both
-        _add(folder, *outcomes)
+def test_folding_what_was_folded_already_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [_answer("e0"), _error("e1"), _error("e2", "unreachable", outage=True)]
+    _add(folder, *first)
+    with monkeypatch.context() as killed, Spool.open(folder) as spool:
+        # A kill between the commit and the forgetting leaves the rows in both.
+        killed.setattr(Spool, "forget", lambda *_: None)
+        for _ in range(3):
+            assert fold(folder, spool) == 3
+            assert _totals(folder) == Totals(1, {"server_error": 1, "unreachable": 1}, 1 + 4 + 4, 7, 3)
+    assert _fold(folder) == 3
+    assert _totals(folder) == Totals(1, {"server_error": 1, "unreachable": 1}, 1 + 4 + 4, 7, 3)
+
+
+@pytest.mark.parametrize("minutes", [5, 0, -5])
+def test_what_was_read_from_the_spool_before_a_later_outcome_never_takes_its_place(folder: Path, minutes: int) -> None:
+    with Spool.open(folder) as spool:
+        spool.add([_error("e1", "unreachable", outage=True)])
+        stale = spool.first(10)
+        fold(folder, spool)
+        spool.add([_error("e1", "refused", at=NOON + timedelta(minutes=minutes))])
+        fold(folder, spool)
+        with Workspace.open(folder, "write") as workspace:
+            workspace.add_outcomes(spool.identity, stale)
+    assert _totals(folder) == Totals(0, {"refused": 1}, 4 + 4)
+
+
+def test_two_that_fold_at_once_move_each_outcome_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Workspace.open
+    with Spool.open(folder) as one, Spool.open(folder) as other:
+        one.add([_error("e1", "unreachable", outage=True)])
+
+        def late(path: Path, mode: str, *, wait_s: float) -> object:
+            """By the time it gets the database another has folded, and a later outcome has come and been folded."""
+            monkeypatch.setattr(Workspace, "open", original)
+            fold(folder, other)
+            other.add([_error("e1", "refused", run_id="r2")])
+            fold(folder, other)
+            return original(path, mode, wait_s=wait_s)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Workspace, "open", late)
+        assert fold(folder, one) == 0
+    assert (_totals(folder), _totals(folder, "r2")) == (Totals(), Totals(0, {"refused": 1}, 4))
+
+
+def test_a_later_outcome_counts_even_where_the_clock_jumped_back(folder: Path) -> None:
+    _add(folder, _error("e1", "unreachable", outage=True), _error("e2", "unreachable", outage=True))
+    _fold(folder)
+    _add(folder, _error("e1", "refused", at=NOON - timedelta(hours=1)), _answer("e2", at=NOON - timedelta(hours=1)))
+    _fold(folder)
+    assert _totals(folder) == Totals(1, {"refused": 1}, (4 + 4) + (4 + 1), 7, 3)
+
+
+def test_a_new_spool_is_later_than_one_that_was_removed(folder: Path) -> None:
+    for _ in range(3):
+        _add(folder, _error("e1", "unreachable", outage=True))
         _fold(folder)
-        assert _totals(folder) == Totals(1, {"server_error": 1, "unreachable": 1}, 1 + 4 + 4, 7, 3)
+    for file in folder.glob(f"{spool_module.SPOOL_NAME}*"):
+        file.unlink()
+    _add(folder, _error("e1", "refused", run_id="r2"))
+    _fold(folder)
+    assert (_totals(folder), _totals(folder, "r2")) == (Totals(), Totals(0, {"refused": 1}, 4))
+
+
+def test_requests_of_one_run_add_up_before_they_are_folded(folder: Path) -> None:
+    _add(folder, _error("e1", "unreachable", outage=True), _error("e2", run_id="r0"))
+    _add(folder, _error("e1", "unreachable", outage=True))
+    _add(folder, _answer("e1"), _answer("e2"))
+    with Spool.open(folder) as spool:
+        assert [each.outcome.requests for each in spool.first(10)] == [4 + 4 + 1, 1]
+    _fold(folder)
+    assert _totals(folder) == Totals(2, {}, 9 + 1, 14, 6)
+
+
+@pytest.mark.parametrize("later", [_answer("e1"), _error("e1", "refused")])
+def test_requests_count_once_where_an_outcome_comes_between_the_commit_of_a_fold_and_its_forgetting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, later: Outcome
+) -> None:
+    _add(folder, _error("e1", "unreachable", outage=True))
+    _fold(folder)
+    with Spool.open(folder) as spool, monkeypatch.context() as between:
+        spool.add([_error("e1", "unreachable", outage=True)])
+        original = Spool.forget
+        between.setattr(Spool, "forget", lambda *asked: (spool.add([later]), original(*asked)))
+        fold(folder, spool)
+    _fold(folder)
+    assert _totals(folder).requests == 4 + 4 + later.requests
 
 
 def test_requests_of_one_run_add_up_over_an_outage(folder: Path) -> None:
@@ -192,7 +278,7 @@ def test_purging_reaches_the_spool_and_leaves_no_trace_in_its_file(folder: Path)
     with Workspace.open(folder, "write") as workspace:
         workspace.purge_before(NOON + timedelta(hours=1))
     with Spool.open(folder) as spool:
-        assert [outcome.event_id for _, outcome in spool.first(9)] == ["e2"]
+        assert [each.outcome.event_id for each in spool.first(9)] == ["e2"]
     for file in folder.glob(f"{spool_module.SPOOL_NAME}*"):
         assert b"sentinel of e1" not in file.read_bytes()
 
@@ -225,7 +311,7 @@ def test_a_thread_that_writes_and_one_that_reads_wait_for_each_other(folder: Pat
             for number in range(20):
                 with Workspace.open(folder, mode) as workspace:  # type: ignore[arg-type]
                     if mode == "write":
-                        workspace.add_outcomes([_answer(f"w{number}")])
+                        workspace.add_outcomes("s", [Spooled(number, _answer(f"w{number}"))])
                     else:
                         workspace.counts()
         except BaseException as error:  # noqa: BLE001 - shown by the assertion

@@ -82,8 +82,16 @@ def test_what_becomes_known_of_an_answer_later_is_kept_and_never_forgotten(folde
 
 def test_traces_of_several_prompts_meet_every_answer_to_their_event(folder: Path) -> None:
     _filled(folder, [_row(1, prompt="a"), _row(1, prompt="b"), _row(1, sample=1), _row(1, model="other")])
-    found = [(row.trace.system_prompt_hash, row.answer and row.answer.student_model) for row in _pairs(folder)]
-    assert sorted(found) == sorted((h, m) for h in ("a", "b", "f1e0ff") for m in ("m", "m", "other"))
+
+    def found(only: PairFilter) -> list[tuple[object, ...]]:
+        pairs = [(row.trace.system_prompt_hash, row.answer) for row in _pairs(folder, only)]
+        return sorted((prompt, answer and answer.student_model) for prompt, answer in pairs)
+
+    # Of several samples only the first counts, unless the others are asked for.
+    assert found(PairFilter()) == sorted((h, m) for h in ("a", "b", "f1e0ff") for m in ("m", "other"))
+    assert found(PairFilter(all_samples=True)) == sorted(
+        (h, m) for h in ("a", "b", "f1e0ff") for m in ("m", "m", "other")
+    )
 
 
 def test_filters_choose_by_time_prompt_student_and_event(folder: Path) -> None:
@@ -198,6 +206,20 @@ def test_runs_are_listed_newest_first_with_what_they_did(folder: Path) -> None:
         workspace.finish_run("r1", "ok", {"read": 3}, done_at)
         assert workspace.runs() == [new, replace(old, status="ok", counts={"read": 3}, finished_at=done_at)]
         assert workspace.runs(limit=1) == [new]
+
+
+def test_the_latest_unfinished_run_is_the_one_begun_last_whatever_the_clock_said(folder: Path) -> None:
+    first = Run("r1", "shadow", "0.1.0", {}, NOON)
+    jumped = replace(first, run_id="r2", started_at=NOON - timedelta(hours=1))
+    with Workspace.open(folder, "write") as workspace:
+        for run in (first, jumped):
+            workspace.start_run(run)
+        assert workspace.unfinished_run("shadow") == jumped
+        workspace.finish_run("r1", "partial", {}, NOON)
+        workspace.continue_run("r1")
+        assert workspace.unfinished_run("shadow") == jumped
+        workspace.finish_run("r2", "finished", {}, NOON)
+        assert workspace.unfinished_run("shadow") == first
 
 
 def test_a_window_is_remembered_per_source(folder: Path) -> None:
@@ -345,10 +367,10 @@ def test_every_query_can_be_explained(folder: Path) -> None:
         connection.execute(QUERIES["choose_event"], {"event_id": "e"})
         file = folder / "scores.parquet"
         _scores([1]).write_parquet(file)
-        for name in QUERIES.keys() - {"checkpoint"}:
+        for name in QUERIES.keys() - {"checkpoint", "give_room", "leave_apart", "put_together"}:
             connection.register("batch", batch_of.get(name, columns.answer_columns([])))
             names = set(duckdb.extract_statements(QUERIES[name])[0].named_parameters)
             values: dict[str, object] = dict.fromkeys(names)
             values |= dict.fromkeys(names & {"file"}, str(file))
-            values |= dict.fromkeys(names & {"limit", "page_size", "version"}, 1)
+            values |= dict.fromkeys(names & {"limit", "page_size", "stretch", "version"}, 1)
             connection.execute(f"EXPLAIN {QUERIES[name]}", values or None)
