@@ -77,6 +77,11 @@ class Request:
         return next((column for column in self.by if is_item_column(column)), None)
 
     @property
+    def all_samples(self) -> bool:
+        """Whether further answers to the same question are pairs too: only where they are told apart."""
+        return "sample_index" in self.by
+
+    @property
     def pair_columns(self) -> tuple[str, ...]:
         """The columns of pairs to keep."""
         return tuple(column for column in self.by if not is_item_column(column) and column != "kind")
@@ -171,8 +176,9 @@ def score_stream(intake: Intake, request: Request, *, processes: int = 1) -> Sco
 
 
 def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterator[Chunk]:
-    """Score a stream piece by piece, in order."""
-    return map_chunks(partial(score_chunk, request=request), intake, chunk_size=CHUNK_PAIRS, processes=processes)
+    """Score a stream piece by piece, in order; of several samples of one question the first alone, unless asked for."""
+    tasks = (task for task in intake if request.all_samples or answered(task[0]).sample_index == 0)
+    return map_chunks(partial(score_chunk, request=request), tasks, chunk_size=CHUNK_PAIRS, processes=processes)
 
 
 def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Scored:

@@ -45,10 +45,10 @@ class PairSource:
         """The pairs of the workspace, of one event or of all."""
         return stream_pairs(settings[WORKSPACE_PATH], self.filter(event_id))
 
-    def filter(self, event_id: str | None = None) -> PairFilter:
+    def filter(self, event_id: str | None = None, *, all_samples: bool = False) -> PairFilter:
         """The same as the workspace asks it."""
         since = read_since(self.since, datetime.now(UTC)) if self.since else None
-        return PairFilter(since=since, event_id=event_id, student_model=self.student_model)
+        return PairFilter(since=since, event_id=event_id, student_model=self.student_model, all_samples=all_samples)
 
 
 def _is_wanted(row: Row, only: PairFilter) -> bool:
@@ -93,7 +93,12 @@ def score_pairs(
         pass  # without one there is nothing to score, and none is made
     with recorded_run(path, command, settings) as run, console.progress("scoring") as advance:
         scored = score_workspace(
-            path, source.filter(), request, processes=source.processes, advance=advance, through=through
+            path,
+            source.filter(all_samples=request.all_samples),
+            request,
+            processes=source.processes,
+            advance=advance,
+            through=through,
         )
         run.counts |= {"pairs": len(scored.figures), "cached": scored.cached, "not_asked": scored.not_asked}
     return scored, run.run_id

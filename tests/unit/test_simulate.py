@@ -284,7 +284,7 @@ def test_an_event_that_comes_twice_is_decided_once_by_its_last_first_answer(tmp_
         {"event_id": "e3", "raw_response": "{}"},
     ]
     data = run(_write(tmp_path / "pairs.jsonl", rows), "0")
-    assert (data["events"], data["repeated"], data["not_asked"]) == (2, 2, 1)
+    assert (data["events"], data["repeated"], data["not_asked"]) == (2, 1, 1)
     assert data["escalation"]["rate"] == 0
 
 
