@@ -125,7 +125,7 @@ FROM (
 
 -- name: next_traces
 -- A stretch of traces in the order of pages: which of them are the first of their event, and one with an open question.
--- Undated ones come as they are stored, so that the texts of a page lie together.
+-- Those of one moment, and undated ones, come as they are stored, so that the texts of a page lie together.
 WITH stretch AS (
     SELECT event_id, ordered_at, trace_id, rowid AS place
     FROM traces

@@ -87,7 +87,7 @@ def count_open(connection: duckdb.DuckDBPyConnection, wanted: Questions) -> int:
 def read_open(
     connection: duckdb.DuckDBPyConnection, spool: Spool | None, ahead: Ahead, wanted: Questions, *, built: bool
 ) -> OpenPage:
-    """The next events about which something is to be asked, by creation and id of their first trace.
+    """The next events about which something is to be asked, by creation of their first trace.
 
     At most ``PAGE_EVENTS``, and at most ``PAGE_BYTES`` unless one alone is larger.
 
