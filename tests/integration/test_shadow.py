@@ -20,7 +20,7 @@ from shadowing import cascade, ended, stand_in, start, traces, write
 from cascade_cli.postgres import load_rows
 from cascade_cli.shadow_run.alone import alone
 from cascade_cli.sources import read_rows
-from cascade_cli.workspace import Workspace, stream_pairs
+from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 
 FAULTS = ("429", "500", "503", "reset", "garbage", "half", "halfjson", "empty", "nochoices", "nullcontent")
 
@@ -33,7 +33,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 
 
 def workspace_answers(folder: Path) -> dict[tuple[str, int], str | None]:
-    rows = stream_pairs(folder / ".cascade")
+    rows = stream_pairs(folder / ".cascade", PairFilter(all_samples=True))
     return {(row.answer.event_id, row.answer.sample_index): row.answer.response for row in rows if row.answer}
 
 
