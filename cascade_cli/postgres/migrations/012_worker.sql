@@ -46,12 +46,15 @@ CREATE TABLE IF NOT EXISTS cascade_switches (
 );
 
 -- What each student write did to the graph: rows that it created, and rows to which it added its event. Rows that
--- carried the event already are in neither, for they are not its own to take back.
+-- carried the event already are in neither, for they are not its own to take back. Where the write changed more of a
+-- row than its provenance: those columns as they were before, and, where nobody else wrote the row in between, after.
 CREATE TABLE IF NOT EXISTS cascade_touched_rows (
     event_id   text        NOT NULL,
     table_name text        NOT NULL,
     row_key    jsonb       NOT NULL CHECK (jsonb_typeof(row_key) = 'array'),
     created    boolean     NOT NULL,
+    before     jsonb       CHECK (jsonb_typeof(before) = 'object'),
+    after      jsonb       CHECK (jsonb_typeof(after) = 'object'),
     written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (event_id, table_name, row_key)
 );
