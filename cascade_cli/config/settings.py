@@ -74,6 +74,9 @@ POSTGRES_TRACES: Setting[Mapping[str, str]] = Setting(
 POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting(
     "postgres.events", COLUMNS, {}, "Other names of the event table's columns; table names the table itself."
 )
+POSTGRES_QUEUE: Setting[Mapping[str, str]] = Setting(
+    "postgres.queue", COLUMNS, {}, "Other names of the queue table's columns; table names the table itself."
+)
 
 SCORE_CLUSTER_BY = Setting(
     "score.cluster_by", _OPTIONAL_TEXT, None, "The column whose equal values are not independent, as a thread's."

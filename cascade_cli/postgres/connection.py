@@ -45,18 +45,23 @@ def connect(dsn: str) -> Iterator[Connection]:
         UsageError: the connection string cannot be read, or the database does not exist.
         DependencyError: the server cannot be reached, refuses, or goes away.
     """
-    limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
     with explained(dsn):
-        connection = psycopg.connect(
-            make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
-            autocommit=True,
-            # A prepared statement would be looked for on another server connection.
-            prepare_threshold=None,
-        )
+        connection = open_connection(dsn)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def open_connection(dsn: str) -> Connection:
+    """The same for whoever closes it, with the server's own errors."""
+    limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
+    return psycopg.connect(
+        make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
+        autocommit=True,
+        # A prepared statement would be looked for on another server connection.
+        prepare_threshold=None,
+    )
 
 
 @contextmanager
@@ -103,6 +108,8 @@ def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
             return DependencyError(
                 f"{where}: {said}.", hint="Ask for GRANT USAGE on the schema and GRANT SELECT on the tables."
             )
+        case errors.UndefinedTable() if _is_ours(said):
+            return UsageError(f"{where}: {said}.", hint="Run: cascade migrate")
         case errors.UndefinedTable() | errors.UndefinedColumn() | errors.UndefinedFunction():
             return UsageError(f"{where}: {said}.", hint="Check [postgres.traces] and [postgres.events].")
         case psycopg.DataError():
@@ -111,6 +118,10 @@ def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
                 hint="Check [postgres.traces] and [postgres.events].",
             )
     return _refused(where, said)
+
+
+def _is_ours(said: str) -> bool:
+    return "cascade_" in said or "event_distillations" in said
 
 
 def _refused(where: str, said: str) -> CascadeError:
