@@ -1,0 +1,68 @@
+-- Writing the graph, in batches. Names in braces are the team's tables and columns, or expressions built from them.
+
+-- name: upsert
+-- One statement for a batch, in the order of its keys, so that two workers never wait for each other in a ring. What it
+-- reads as "held" in the last step is the row as it was before: a statement sees nothing of its own changes.
+WITH given AS MATERIALIZED (
+    SELECT {given_values}, event_ids::text[] AS event_ids, place
+    FROM unnest({arrays}) WITH ORDINALITY AS given ({given_names}, event_ids, place)
+),
+written AS (
+    INSERT INTO {table} AS held ({columns}, {provenance})
+    SELECT {given_names}, event_ids FROM given ORDER BY place
+    ON CONFLICT ({key}) DO UPDATE SET
+        {provenance} = COALESCE(held.{provenance}, '{{}}') || ARRAY(
+            SELECT added FROM unnest(excluded.{provenance}) AS added
+            WHERE added <> ALL (COALESCE(held.{provenance}, '{{}}'))
+        ){accretions}
+    -- A row that carries the ids already is another's, or was written before: it is left as it is.
+    WHERE NOT COALESCE(held.{provenance}, '{{}}') @> excluded.{provenance}
+    RETURNING {written_values}, held.{provenance} AS provenance, held.{id} AS row_id, held.xmax = 0 AS created
+)
+SELECT
+    given.place - 1 AS place,
+    written.row_id::text AS row_id,
+    written.created AS created,
+    ARRAY(
+        SELECT added FROM unnest(given.event_ids) AS added
+        WHERE written.created OR added <> ALL (COALESCE(held.{provenance}, '{{}}'))
+    ) AS event_ids,
+    {before} AS before,
+    {after} AS after
+FROM written
+JOIN given ON {same_key}
+LEFT JOIN {table} AS held ON held.{id} = written.row_id AND NOT written.created
+ORDER BY given.place;
+
+-- name: fill
+-- What the first event said stays.
+, {column} = COALESCE(held.{column}, excluded.{column})
+
+-- name: grow
+, {column} = COALESCE(held.{column}, '{{}}') || ARRAY(
+    SELECT added FROM unnest(excluded.{column}) AS added WHERE added <> ALL (COALESCE(held.{column}, '{{}}'))
+)
+
+-- name: nothing
+NULL::text
+
+-- name: before
+CASE WHEN NOT written.created AND ({held}) IS DISTINCT FROM ({written}) THEN jsonb_build_object({held_pairs})::text END
+
+-- name: after
+-- Only where this write alone, of one event, changed the row: else nobody can say whose change it was.
+CASE
+    WHEN NOT written.created AND ({held}) IS DISTINCT FROM ({written})
+        AND cardinality(given.event_ids) = 1
+        AND written.provenance = COALESCE(held.{provenance}, '{{}}') || given.event_ids
+    THEN jsonb_build_object('columns', jsonb_build_object({written_pairs}), 'provenance', md5(written.provenance::text))::text
+END
+
+-- name: record_touched
+INSERT INTO {touched} (event_id, table_name, row_key, created, before, after)
+SELECT event_id, table_name, jsonb_build_array(row_id), created, before::jsonb, after::jsonb
+FROM unnest(
+    %(event_ids)s::text[], %(tables)s::text[], %(row_ids)s::text[],
+    %(created)s::boolean[], %(before)s::text[], %(after)s::text[]
+) AS touched (event_id, table_name, row_id, created, before, after)
+ON CONFLICT DO NOTHING;

@@ -1,0 +1,207 @@
+"""Batches of events into the graph tables, by statements made once for a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from psycopg import sql
+
+from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.connection import compose
+from cascade_cli.postgres.graph.bounding import bounded
+from cascade_cli.postgres.graph.mapping import GraphMapping, GraphTable
+from cascade_cli.postgres.graph.reading import GraphWrite, Row, Value, read_rows
+
+if TYPE_CHECKING:
+    from cascade_cli.postgres.connection import Connection
+
+QUERIES: Final = read_named_sql(files("cascade_cli.postgres.graph") / "graph.sql")
+TOUCHED_TABLE: Final = "cascade_touched_rows"
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a write did to one row on behalf of one event; rows that carried its id already are not touched.
+
+    Attributes:
+        event_id: the event.
+        table: the section, whatever the team calls its table.
+        row_key: the row's id as a text, alone.
+        created: True where the row is new, False where the event was added to it. Of several events of one batch the
+            first creates.
+        before: JSON of the columns that were changed besides the provenance; None where none was.
+        after: JSON of the same columns after the change, with a digest of the provenance; None besides where other
+            events wrote the row at the same time.
+    """
+
+    event_id: str
+    table: str
+    row_key: tuple[str, ...]
+    created: bool
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(slots=True)
+class Pending:
+    """One row of a batch: what all its events say of it, the first of them first."""
+
+    values: dict[str, Value]
+    event_ids: list[str] = field(default_factory=list)
+
+    def accrete(self, row: Row, event_id: str) -> None:
+        """Add what another event, or the same again, says of the same row."""
+        for name, value in row.items():
+            held = self.values[name]
+            if isinstance(held, tuple) and isinstance(value, tuple):
+                if name == "aliases":
+                    self.values[name] = tuple(dict.fromkeys((*held, *value)))
+            elif held is None:
+                self.values[name] = value
+        if event_id not in self.event_ids:
+            self.event_ids.append(event_id)
+
+
+class Graph:
+    """The team's graph tables, for writing on a connection, and inside a transaction, of the caller's.
+
+    Args:
+        mapping: what tables and columns are called; the contract's names unless given.
+    """
+
+    def __init__(self, mapping: GraphMapping | None = None) -> None:
+        self.mapping = mapping or GraphMapping()
+        self._upserts = {table.section: _upsert(self.mapping, table) for table in self.mapping.tables}
+        names = {"touched": self.mapping.named(TOUCHED_TABLE)}
+        self._record = compose(QUERIES["record_touched"], names).as_bytes(None)
+
+    def upsert(self, connection: Connection, writes: Sequence[GraphWrite]) -> tuple[Touched, ...]:
+        """Write what a batch of events became.
+
+        Each row is written once, whatever number of events say it, in one order for all workers. A row that is there
+        gets the event ids that it lacks, its empty columns filled and its aliases added; one that lacks none of the ids
+        is not written at all.
+
+        Args:
+            connection: in a transaction.
+            writes: of distinct events; the order decides who creates a row that several of them say.
+
+        Returns:
+            What was done, by table, row and event. Events whose rows were all there already have none.
+        """
+        batches = gathered(self.mapping, writes)
+        return tuple(
+            touched
+            for table in self.mapping.tables
+            for touched in self._upsert(connection, table, batches[table.section])
+        )
+
+    def record(self, connection: Connection, touched: Iterable[Touched]) -> None:
+        """Keep what student writes did, so that it can be superseded; in the transaction of the write itself."""
+        done = list(touched)
+        if not done:
+            return
+        columns = {
+            "event_ids": [each.event_id for each in done],
+            "tables": [each.table for each in done],
+            "row_ids": [each.row_key[0] for each in done],
+            "created": [each.created for each in done],
+            "before": [each.before for each in done],
+            "after": [each.after for each in done],
+        }
+        connection.execute(self._record, columns)
+
+    def _upsert(self, connection: Connection, table: GraphTable, rows: Mapping[Key, Pending]) -> list[Touched]:
+        if not rows:
+            return []
+        pending = [rows[key] for key in sorted(rows)]
+        found = connection.execute(self._upserts[table.section], _arrays(table, pending)).fetchall()
+        return [
+            Touched(event_id, table.section, (row_id,), created and event_id == event_ids[0], before, after)
+            for _, row_id, created, event_ids, before, after in found
+            for event_id in event_ids
+        ]
+
+
+def gathered(mapping: GraphMapping, writes: Iterable[GraphWrite]) -> dict[str, dict[Key, Pending]]:
+    """What a batch says, by section and key."""
+    batches: dict[str, dict[Key, Pending]] = {table.section: {} for table in mapping.tables}
+    for write in writes:
+        read = read_rows(write).rows
+        for table in mapping.tables:
+            for given in read[table.section]:
+                row = bounded(given, table.key)
+                key = tuple(str(row[name]) for name in table.key)
+                batches[table.section].setdefault(key, Pending(dict(row))).accrete(row, write.event_id)
+    return batches
+
+
+def _arrays(table: GraphTable, rows: Sequence[Pending]) -> dict[str, list[str | None]]:
+    columns = {name: [_literal(row.values[name]) for row in rows] for name in table.columns}
+    return {**columns, "event_ids": [_literal(tuple(row.event_ids)) for row in rows]}
+
+
+def _literal(value: Value) -> str | None:
+    """A value as PostgreSQL reads it; lists within a list of rows are texts, for its arrays are rectangular."""
+    if not isinstance(value, tuple):
+        return value
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in value)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
+def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
+    columns = tuple(table.columns)
+    names: dict[str, sql.Composable] = {
+        "table": mapping.named(table.table),
+        "id": table.column("id"),
+        "provenance": table.column("provenance_event_ids"),
+        "columns": table.listed(columns),
+        "key": table.listed(table.key),
+        "given_names": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "given_values": _joined("{name}::{type} AS {name}", table, columns),
+        "arrays": sql.SQL(", ").join(sql.SQL("{}::text[]").format(sql.Placeholder(c)) for c in (*columns, "event_ids")),
+        "written_values": _joined("held.{column} AS {name}", table, columns),
+        "same_key": _joined("written.{name} = given.{name}", table, table.key, between=" AND "),
+        "accretions": sql.SQL(" ").join(_accretion(table, name) for name in table.accreting),
+    }
+    return compose(QUERIES["upsert"], names | _images(table, names)).as_bytes(None)
+
+
+def _accretion(table: GraphTable, name: str) -> sql.Composed:
+    return compose(QUERIES["grow" if table.is_list(name) else "fill"], {"column": table.column(name)})
+
+
+def _images(table: GraphTable, names: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+    """What is kept of the changed columns, under the team's names; nothing where no column can change."""
+    changing = table.accreting
+    if not changing:
+        return {name: sql.SQL(QUERIES["nothing"]) for name in ("before", "after")}
+    parts = {
+        "held": table.listed(changing, "held"),
+        "written": _joined("written.{name}", table, changing),
+        "held_pairs": _joined("{label}, held.{column}", table, changing),
+        "written_pairs": _joined("{label}, written.{name}", table, changing),
+        "provenance": names["provenance"],
+    }
+    return {name: compose(QUERIES[name], parts) for name in ("before", "after")}
+
+
+def _joined(pattern: str, table: GraphTable, names: Iterable[str], between: str = ", ") -> sql.Composed:
+    """The pattern for each column, where it stands for our name, the team's column and its text, and the type."""
+    return sql.SQL(between).join(
+        compose(
+            pattern,
+            {
+                "name": sql.Identifier(name),
+                "column": table.column(name),
+                "label": sql.Literal(table.columns[name]),
+                "type": table.type_of(name),
+            },
+        )
+        for name in names
+    )
