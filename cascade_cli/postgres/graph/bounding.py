@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from cascade_cli.postgres.graph.reading import Row, Value
+from cascade_cli.postgres.graph.reading import Row
 
 KEY_BYTES: Final = 2_000
 """The most that all texts of one key take together, in UTF-8."""
@@ -19,14 +19,10 @@ def bounded(row: Row, key: tuple[str, ...]) -> Row:
     beginning of its SHA-256 as its end, so that two long texts stay two. Key texts that are absent become empty: to an
     index null is never equal to null.
     """
-    texts: dict[str, Value] = {name: row[name] or "" for name in key}
-    if _bytes_of(texts) > KEY_BYTES:
-        texts = {name: _cut(text, KEY_BYTES // len(key)) for name, text in texts.items() if isinstance(text, str)}
-    return {**row, **texts}
-
-
-def _bytes_of(texts: dict[str, Value]) -> int:
-    return sum(len(text.encode()) for text in texts.values() if isinstance(text, str))
+    texts = [str(row[name] or "") for name in key]
+    if sum(len(text.encode()) for text in texts) > KEY_BYTES:
+        texts = [_cut(text, KEY_BYTES // len(key)) for text in texts]
+    return {**row, **dict(zip(key, texts, strict=True))}
 
 
 def _cut(text: str, limit: int) -> str:

@@ -4,8 +4,9 @@
 -- One statement for a batch, in the order of its keys, so that two workers never wait for each other in a ring. What it
 -- reads as "held" in the last step is the row as it was before: a statement sees nothing of its own changes.
 WITH given AS MATERIALIZED (
-    SELECT {given_values}, event_ids::text[] AS event_ids, place
-    FROM unnest({arrays}) WITH ORDINALITY AS given ({given_names}, event_ids, place)
+    SELECT * FROM ROWS FROM (
+        json_to_recordset(%(rows)s::json) AS ({given_types}, event_ids text[])
+    ) WITH ORDINALITY AS given ({given_names}, event_ids, place)
 ),
 written AS (
     INSERT INTO {table} AS held ({columns}, {provenance})
@@ -20,7 +21,6 @@ written AS (
     RETURNING {written_values}, held.{provenance} AS provenance, held.{id} AS row_id, held.xmax = 0 AS created
 )
 SELECT
-    given.place - 1 AS place,
     written.row_id::text AS row_id,
     written.created AS created,
     ARRAY(

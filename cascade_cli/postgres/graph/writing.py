@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -52,7 +53,7 @@ class Pending:
     """One row of a batch: what all its events say of it, the first of them first."""
 
     values: dict[str, Value]
-    event_ids: list[str] = field(default_factory=list)
+    event_ids: list[str]
 
     def accrete(self, row: Row, event_id: str) -> None:
         """Add what another event, or the same again, says of the same row."""
@@ -119,11 +120,12 @@ class Graph:
     def _upsert(self, connection: Connection, table: GraphTable, rows: Mapping[Key, Pending]) -> list[Touched]:
         if not rows:
             return []
-        pending = [rows[key] for key in sorted(rows)]
-        found = connection.execute(self._upserts[table.section], _arrays(table, pending)).fetchall()
+        records = [{**rows[key].values, "event_ids": rows[key].event_ids} for key in sorted(rows)]
+        given = {"rows": json.dumps(records, ensure_ascii=False)}
+        found = connection.execute(self._upserts[table.section], given).fetchall()
         return [
             Touched(event_id, table.section, (row_id,), created and event_id == event_ids[0], before, after)
-            for _, row_id, created, event_ids, before, after in found
+            for row_id, created, event_ids, before, after in found
             for event_id in event_ids
         ]
 
@@ -132,26 +134,19 @@ def gathered(mapping: GraphMapping, writes: Iterable[GraphWrite]) -> dict[str, d
     """What a batch says, by section and key."""
     batches: dict[str, dict[Key, Pending]] = {table.section: {} for table in mapping.tables}
     for write in writes:
-        read = read_rows(write).rows
+        event_id, read = write.event_id, read_rows(write).rows
         for table in mapping.tables:
-            for given in read[table.section]:
-                row = bounded(given, table.key)
-                key = tuple(str(row[name]) for name in table.key)
-                batches[table.section].setdefault(key, Pending(dict(row))).accrete(row, write.event_id)
+            for row in read[table.section]:
+                _gather(batches[table.section], bounded(row, table.key), table.key, event_id)
     return batches
 
 
-def _arrays(table: GraphTable, rows: Sequence[Pending]) -> dict[str, list[str | None]]:
-    columns = {name: [_literal(row.values[name]) for row in rows] for name in table.columns}
-    return {**columns, "event_ids": [_literal(tuple(row.event_ids)) for row in rows]}
-
-
-def _literal(value: Value) -> str | None:
-    """A value as PostgreSQL reads it; lists within a list of rows are texts, for its arrays are rectangular."""
-    if not isinstance(value, tuple):
-        return value
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in value)
-    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+def _gather(batch: dict[Key, Pending], row: Row, names: Key, event_id: str) -> None:
+    key = tuple(str(row[name]) for name in names)
+    if key in batch:
+        batch[key].accrete(row, event_id)
+    else:
+        batch[key] = Pending(dict(row), [event_id])
 
 
 def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
@@ -163,8 +158,7 @@ def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
         "columns": table.listed(columns),
         "key": table.listed(table.key),
         "given_names": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "given_values": _joined("{name}::{type} AS {name}", table, columns),
-        "arrays": sql.SQL(", ").join(sql.SQL("{}::text[]").format(sql.Placeholder(c)) for c in (*columns, "event_ids")),
+        "given_types": _joined("{name} {type}", table, columns),
         "written_values": _joined("held.{column} AS {name}", table, columns),
         "same_key": _joined("written.{name} = given.{name}", table, table.key, between=" AND "),
         "accretions": sql.SQL(" ").join(_accretion(table, name) for name in table.accreting),
