@@ -1,0 +1,172 @@
+"""One event's student write taken back and the teacher's put in its place, with a receipt that can undo it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from psycopg import errors
+
+from cascade_cli.postgres.graph import Graph, GraphWrite, Touched
+from cascade_cli.postgres.graph.writing import gathered
+from cascade_cli.postgres.superseding.locking import Reader, Said, array_text, ids_by_section
+from cascade_cli.postgres.superseding.planning import Plan, plan_row
+from cascade_cli.postgres.superseding.records import Held, Recorded, RefusedError, RowName, Superseded
+from cascade_cli.postgres.superseding.statements import Statements
+
+if TYPE_CHECKING:
+    from cascade_cli.postgres.connection import Connection
+
+
+class Superseding:
+    """Replaces what the student wrote for an event; on a connection, and inside a transaction, of the caller's.
+
+    Args:
+        graph: where both write.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._mapping = graph.mapping
+        self._statements = Statements(graph.mapping)
+
+    def supersede(
+        self, connection: Connection, write: GraphWrite, *, llm_model: str, system_prompt_hash: str | None
+    ) -> Superseded:
+        """Take back what the student's write did for an event, and write what the teacher says.
+
+        Of the rows that the student's write recorded, those that it created and no other event supports go, unless the
+        teacher says them too: then they keep their id and get the teacher's columns. From the others the event is
+        taken, and the columns that the write changed are put back where nobody has written the row since. Then the
+        teacher's rows are written as ever, and its ledger row, and the order for the event is finished.
+
+        Args:
+            connection: in a transaction; the student's ledger row stays locked until that ends.
+            write: the event with the teacher's extraction.
+            llm_model: the teacher's name.
+            system_prompt_hash: the teacher prompt in force; None when unknown.
+
+        Raises:
+            RefusedError: the student did not write the event, the teacher has already, or a row that the student
+                touched is gone and no merge says where to. Nothing was changed.
+            psycopg.errors.SerializationFailure: another writer made one of the rows at the same moment; do it again.
+            ValueError: there is no transaction.
+        """
+        reader = Reader(connection, self._statements, self._mapping)
+        student = _students(reader.lock_ledger(write.event_id), write.event_id)
+        said: Said = gathered(self._mapping, [write])
+        held, moved = self._lock(reader, write.event_id, said)
+        # Only now, for another superseding may have made the student the creator of a row that it held until now.
+        recorded = reader.recorded(write.event_id)
+        plan = self._planned(held, _resolved(recorded, moved), said)
+        images = reader.images([*plan.changed, *_to_be_joined(held, said)])
+        heirs = self._take_back(connection, write.event_id, plan)
+        touched = self._graph.upsert(connection, [write])
+        made = _made(touched, images)
+        receipt = {
+            "event_id": write.event_id,
+            "llm_model": llm_model,
+            "system_prompt_hash": system_prompt_hash,
+            "student": student,
+            "touched": [each.image for each in recorded.values()],
+            "heirs": json.dumps(heirs),
+            "kept": json.dumps([name._asdict() for name in plan.kept]),
+            **_changes({**images, **made}, reader.digests([*images, *made])),
+        }
+        ((receipt_id,),) = connection.execute(self._statements.whole("finish"), receipt).fetchall()
+        return Superseded(receipt_id, write.event_id, tuple(plan.delete), tuple(plan.strip), tuple(plan.kept), touched)
+
+    def _lock(self, reader: Reader, event_id: str, said: Said) -> tuple[dict[RowName, Held], Mapping[RowName, RowName]]:
+        """Lock the rows that the student touched and those that the teacher says; tell which of them moved where."""
+        names = reader.recorded(event_id)
+        held = reader.lock_rows(event_id, names, said)
+        gone = [name for name in names if name not in held]
+        moved = reader.followed(gone) if gone else {}
+        held |= reader.lock_rows(event_id, [name for name in moved.values() if name not in held], {})
+        for name in gone:
+            if moved.get(name) not in held:
+                raise self._lost(name, event_id)
+        return held, moved
+
+    def _lost(self, name: RowName, event_id: str) -> RefusedError:
+        audit = self._mapping.of_section(name.section).merges
+        told = f"and {audit.table} does not say where to" if audit else "and no table of merges is configured"
+        return RefusedError(
+            f"Row {name.row_id} of {name.section}, which the student wrote for event {event_id}, is gone, {told}.",
+            hint=f'Name the table that audits merges as [postgres.{name.section}] merges = "…".',
+        )
+
+    def _planned(self, held: Mapping[RowName, Held], recorded: Mapping[RowName, Recorded], said: Said) -> Plan:
+        plan = Plan()
+        for name, record in recorded.items():
+            pending = said[name.section].get(held[name].key)
+            plan_row(
+                plan,
+                name,
+                held[name],
+                record,
+                pending.values if pending else None,
+                self._mapping.of_section(name.section),
+            )
+        return plan
+
+    def _take_back(self, connection: Connection, event_id: str, plan: Plan) -> list[Mapping[str, str]]:
+        for section, ids in ids_by_section(plan.delete).items():
+            connection.execute(self._statements.whole("delete_rows", section), {"ids": array_text(ids)})
+        for section, ids in ids_by_section(plan.strip).items():
+            columns = {row_id: plan.strip[RowName(section, row_id)] for row_id in ids}
+            given = {"ids": array_text(ids), "event_id": event_id, "columns": json.dumps(columns, ensure_ascii=False)}
+            connection.execute(self._statements.whole("strip_rows", section), given)
+        return [
+            {"section": section, "row_id": row_id, "event_id": heir}
+            for section, ids in ids_by_section(plan.bequeath).items()
+            for heir, row_id in connection.execute(
+                self._statements.whole("bequeath", section), {"ids": array_text(ids)}
+            )
+        ]
+
+
+def _students(ledger: Mapping[str, str], event_id: str) -> str:
+    """The student's ledger row, where it alone has written the event."""
+    if "student" not in ledger:
+        raise RefusedError(
+            f"The student did not write event {event_id}.", hint="The teacher's write needs no superseding."
+        )
+    if "teacher" in ledger:
+        raise RefusedError(
+            f"The teacher wrote event {event_id} already.", hint="cascade undo RECEIPT brings the student's back."
+        )
+    return ledger["student"]
+
+
+def _resolved(recorded: Mapping[RowName, Recorded], moved: Mapping[RowName, RowName]) -> dict[RowName, Recorded]:
+    """Records by the rows that there are now. Into whatever row one was merged, that row was there without it."""
+    there = {name: record for name, record in recorded.items() if name not in moved}
+    for name, record in recorded.items():
+        if name in moved:
+            there.setdefault(moved[name], Recorded(created=False, before=None, after=None, image=record.image))
+    return there
+
+
+def _to_be_joined(held: Mapping[RowName, Held], said: Said) -> list[RowName]:
+    """Rows to which the teacher's write will add the event, for it says them and they lack it."""
+    return [name for name, row in held.items() if not row.carried and row.key in said[name.section]]
+
+
+def _made(touched: Iterable[Touched], images: Mapping[RowName, str]) -> dict[RowName, None]:
+    """The rows that the teacher created; of all others it touched there must be an image."""
+    names = {RowName(each.table, each.row_key[0]): each.created for each in touched}
+    if any(not created and name not in images for name, created in names.items()):
+        raise errors.SerializationFailure("another writer made the same row at the same moment")
+    return {name: None for name, created in names.items() if created}
+
+
+def _changes(images: Mapping[RowName, str | None], digests: Mapping[RowName, str]) -> dict[str, list[str | None]]:
+    """Every changed row: as it was, None where it was not there; and as it was left, None where it is there no more."""
+    return {
+        "sections": [name.section for name in images],
+        "row_ids": [name.row_id for name in images],
+        "images": list(images.values()),
+        "digests": [digests.get(name) for name in images],
+    }
