@@ -58,6 +58,10 @@ CASE
     THEN jsonb_build_object('columns', jsonb_build_object({written_pairs}), 'provenance', md5(written.provenance::text))::text
 END
 
+-- name: moment_as_text
+-- As Python writes it, whatever time zone the session has.
+to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+
 -- name: record_touched
 INSERT INTO {touched} (event_id, table_name, row_key, created, before, after)
 SELECT event_id, table_name, jsonb_build_array(row_id), created, before::jsonb, after::jsonb

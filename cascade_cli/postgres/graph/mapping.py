@@ -101,7 +101,11 @@ class GraphTable:
 
     def type_of(self, name: str) -> sql.SQL:
         """What a value's text is read as."""
-        return sql.SQL("text[]" if name in _LISTS else "timestamptz" if name in _MOMENTS else "text")
+        return sql.SQL("text[]" if self.is_list(name) else "timestamptz" if self.is_moment(name) else "text")
+
+    def is_moment(self, name: str) -> bool:
+        """Whether a column holds a moment."""
+        return name in _MOMENTS
 
     def is_list(self, name: str) -> bool:
         """Whether a column holds a list of texts, which grows; others are filled once."""

@@ -17,7 +17,7 @@ from scorers.strings.text import fold
 
 Value = str | None | tuple[str, ...]
 Row = Mapping[str, Value]
-"""Our names of the columns to their values; moments are ISO texts in UTC. A text that is absent is None."""
+"""Our names of the columns to their values: None where absent; moments are ISO texts in UTC, to the microsecond."""
 
 _COMMON: Final = ("arena", "participant_set", "disclosure_class")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -176,6 +176,7 @@ def _moment(value: object) -> str | None:
         moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
         if not isinstance(moment, datetime):
             return None
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).isoformat()
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return aware.isoformat(timespec="microseconds")
     except (ValueError, OverflowError):
         return None

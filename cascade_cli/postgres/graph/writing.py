@@ -95,11 +95,12 @@ class Graph:
         Returns:
             What was done, by table, row and event. Events whose rows were all there already have none.
         """
-        batches = gathered(self.mapping, writes)
+        return self.upsert_rows(connection, gathered(self.mapping, writes))
+
+    def upsert_rows(self, connection: Connection, rows: Mapping[str, Mapping[Key, Pending]]) -> tuple[Touched, ...]:
+        """Write what was gathered already, by section and key; else as `upsert`."""
         return tuple(
-            touched
-            for table in self.mapping.tables
-            for touched in self._upsert(connection, table, batches[table.section])
+            touched for table in self.mapping.tables for touched in self._upsert(connection, table, rows[table.section])
         )
 
     def record(self, connection: Connection, touched: Iterable[Touched]) -> None:
@@ -158,9 +159,9 @@ def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
         "columns": table.listed(columns),
         "key": table.listed(table.key),
         "given_names": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "given_types": _joined("{name} {type}", table, columns),
-        "written_values": _joined("held.{column} AS {name}", table, columns),
-        "same_key": _joined("written.{name} = given.{name}", table, table.key, between=" AND "),
+        "given_types": joined("{name} {type}", table, columns),
+        "written_values": joined("held.{column} AS {name}", table, columns),
+        "same_key": joined("written.{name} = given.{name}", table, table.key, between=" AND "),
         "accretions": sql.SQL(" ").join(_accretion(table, name) for name in table.accreting),
     }
     return compose(QUERIES["upsert"], names | _images(table, names)).as_bytes(None)
@@ -175,25 +176,41 @@ def _images(table: GraphTable, names: Mapping[str, sql.Composable]) -> dict[str,
     changing = table.accreting
     if not changing:
         return {name: sql.SQL(QUERIES["nothing"]) for name in ("before", "after")}
+    written = {name: sql.Identifier("written", name) for name in changing}
     parts = {
         "held": table.listed(changing, "held"),
-        "written": _joined("written.{name}", table, changing),
-        "held_pairs": _joined("{label}, held.{column}", table, changing),
-        "written_pairs": _joined("{label}, written.{name}", table, changing),
+        "written": sql.SQL(", ").join(written.values()),
+        "held_pairs": json_pairs(table, {name: table.column(name, "held") for name in changing}),
+        "written_pairs": json_pairs(table, written),
         "provenance": names["provenance"],
     }
     return {name: compose(QUERIES[name], parts) for name in ("before", "after")}
 
 
-def _joined(pattern: str, table: GraphTable, names: Iterable[str], between: str = ", ") -> sql.Composed:
-    """The pattern for each column, where it stands for our name, the team's column and its text, and the type."""
+def json_pairs(table: GraphTable, values: Mapping[str, sql.Composable]) -> sql.Composed:
+    """The arguments of ``jsonb_build_object`` for some columns, each under the team's name.
+
+    Args:
+        table: whose columns they are.
+        values: our name of a column to the expression that holds it.
+    """
+    return sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(
+            sql.Literal(table.columns[name]),
+            compose(QUERIES["moment_as_text"], {"value": value}) if table.is_moment(name) else value,
+        )
+        for name, value in values.items()
+    )
+
+
+def joined(pattern: str, table: GraphTable, names: Iterable[str], between: str = ", ") -> sql.Composed:
+    """The pattern for each column, with our name, the team's column and the type in it."""
     return sql.SQL(between).join(
         compose(
             pattern,
             {
                 "name": sql.Identifier(name),
                 "column": table.column(name),
-                "label": sql.Literal(table.columns[name]),
                 "type": table.type_of(name),
             },
         )

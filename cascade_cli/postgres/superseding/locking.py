@@ -40,17 +40,17 @@ class Reader:
         self._mapping = mapping
         connection.execute(statements.whole("settle"))
 
-    def lock_ledger(self, event_id: str) -> dict[str, str]:
-        """The event's ledger rows as JSON, by producer, locked."""
+    def lock_ledger(self, event_id: str) -> frozenset[str]:
+        """Who wrote the event, by its ledger rows, which are locked."""
         found = self._connection.execute(self._statements.whole("lock_ledger"), {"event_id": event_id})
-        return dict(found.fetchall())
+        return frozenset(producer for (producer,) in found)
 
     def recorded(self, event_id: str) -> dict[RowName, Recorded]:
         """What the student's writes for the event did."""
         found = self._connection.execute(self._statements.whole("touched_rows"), {"event_id": event_id})
         return {
-            RowName(section, row_id): Recorded(created, before, after, image)
-            for section, row_id, created, before, after, image in found
+            RowName(section, row_id): Recorded(created, before, after)
+            for section, row_id, created, before, after in found
         }
 
     def lock_rows(self, event_id: str, names: Iterable[RowName], said: Said) -> dict[RowName, Held]:

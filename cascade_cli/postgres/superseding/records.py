@@ -35,13 +35,11 @@ class Recorded:
         created: True where it made the row, False where it added its event.
         before: the columns that it changed besides the provenance, as they were; None where it changed none.
         after: ``columns`` after it, and a digest of the ``provenance``; None where others wrote at the same time too.
-        image: the record itself as JSON.
     """
 
     created: bool
     before: Columns | None
     after: Mapping[str, object] | None
-    image: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Statements:
             "key_order": joined('held.{column} COLLATE "C"', table, table.key),
             "key_types": joined("{name} {type}", table, table.key),
             "held_like_image": joined("held.{column} = image.{column}", table, table.key, between=" AND "),
-            "same_key": joined("keyed.{column} = given.{name}", table, table.key, between=" AND "),
+            "same_key": joined("whole.{column} = given.{name}", table, table.key, between=" AND "),
             "pairs": json_pairs(table, {name: table.column(name, "held") for name in table.accreting}),
             "restored": compose(QUERIES["restored"], {"columns": columns, "id": table.column("id")})
             if table.accreting

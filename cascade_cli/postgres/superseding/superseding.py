@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from psycopg import errors
@@ -54,25 +54,24 @@ class Superseding:
             ValueError: there is no transaction.
         """
         reader = Reader(connection, self._statements, self._mapping)
-        student = _students(reader.lock_ledger(write.event_id), write.event_id)
+        _check_ledger(reader.lock_ledger(write.event_id), write.event_id)
         said: Said = gathered(self._mapping, [write])
         held, moved = self._lock(reader, write.event_id, said)
         # Only now, for another superseding may have made the student the creator of a row that it held until now.
-        recorded = reader.recorded(write.event_id)
-        plan = self._planned(held, _resolved(recorded, moved), said)
+        recorded = _resolved(reader.recorded(write.event_id), moved)
+        plan = self._planned(held, recorded, said)
         images = reader.images([*plan.changed, *_to_be_joined(held, said)])
         heirs = self._take_back(connection, write.event_id, plan)
-        touched = self._graph.upsert(connection, [write])
-        made = _made(touched, images)
+        touched = self._graph.upsert_rows(connection, _still_to_write(said, held, plan))
+        changed = {**images, **_made(touched, images)}
         receipt = {
             "event_id": write.event_id,
             "llm_model": llm_model,
             "system_prompt_hash": system_prompt_hash,
-            "student": student,
-            "touched": [each.image for each in recorded.values()],
             "heirs": json.dumps(heirs),
             "kept": json.dumps([name._asdict() for name in plan.kept]),
-            **_changes({**images, **made}, reader.digests([*images, *made])),
+            "rows_before": _with_images(changed),
+            "rows_after": _with_digests(changed, reader.digests(changed)),
         }
         ((receipt_id,),) = connection.execute(self._statements.whole("finish"), receipt).fetchall()
         return Superseded(receipt_id, write.event_id, tuple(plan.delete), tuple(plan.strip), tuple(plan.kept), touched)
@@ -127,26 +126,31 @@ class Superseding:
         ]
 
 
-def _students(ledger: Mapping[str, str], event_id: str) -> str:
-    """The student's ledger row, where it alone has written the event."""
-    if "student" not in ledger:
+def _check_ledger(producers: Collection[str], event_id: str) -> None:
+    if "student" not in producers:
+        raise RefusedError(f"The student did not write event {event_id}.", hint="The teacher may write it as ever.")
+    if "teacher" in producers:
         raise RefusedError(
-            f"The student did not write event {event_id}.", hint="The teacher's write needs no superseding."
+            f"The teacher wrote event {event_id} already.", hint="Undo its receipt first, where it has one."
         )
-    if "teacher" in ledger:
-        raise RefusedError(
-            f"The teacher wrote event {event_id} already.", hint="cascade undo RECEIPT brings the student's back."
-        )
-    return ledger["student"]
 
 
 def _resolved(recorded: Mapping[RowName, Recorded], moved: Mapping[RowName, RowName]) -> dict[RowName, Recorded]:
     """Records by the rows that there are now. Into whatever row one was merged, that row was there without it."""
     there = {name: record for name, record in recorded.items() if name not in moved}
-    for name, record in recorded.items():
+    for name in recorded:
         if name in moved:
-            there.setdefault(moved[name], Recorded(created=False, before=None, after=None, image=record.image))
+            there.setdefault(moved[name], Recorded(created=False, before=None, after=None))
     return there
+
+
+def _still_to_write(said: Said, held: Mapping[RowName, Held], plan: Plan) -> Said:
+    """What the teacher says, without the rows that carry the event and keep it."""
+    kept = {(name.section, row.key) for name, row in held.items() if row.carried and name not in plan.strip}
+    return {
+        section: {key: pending for key, pending in rows.items() if (section, key) not in kept}
+        for section, rows in said.items()
+    }
 
 
 def _to_be_joined(held: Mapping[RowName, Held], said: Said) -> list[RowName]:
@@ -162,11 +166,15 @@ def _made(touched: Iterable[Touched], images: Mapping[RowName, str]) -> dict[Row
     return {name: None for name, created in names.items() if created}
 
 
-def _changes(images: Mapping[RowName, str | None], digests: Mapping[RowName, str]) -> dict[str, list[str | None]]:
-    """Every changed row: as it was, None where it was not there; and as it was left, None where it is there no more."""
-    return {
-        "sections": [name.section for name in images],
-        "row_ids": [name.row_id for name in images],
-        "images": list(images.values()),
-        "digests": [digests.get(name) for name in images],
-    }
+def _with_images(rows: Mapping[RowName, str | None]) -> str:
+    """Rows as they were, as a JSON list. An image is JSON already, and more exact than if it were read here."""
+    entries = (
+        f'{{"section": {json.dumps(name.section)}, "row_id": {json.dumps(name.row_id)}, "image": {image or "null"}}}'
+        for name, image in rows.items()
+    )
+    return f"[{', '.join(entries)}]"
+
+
+def _with_digests(rows: Iterable[RowName], digests: Mapping[RowName, str]) -> str:
+    """The same rows as they were left; null where there is none any more."""
+    return json.dumps([{**name._asdict(), "digest": digests.get(name)} for name in rows])
