@@ -145,7 +145,9 @@ def _object(item: object) -> Mapping[str, object]:
 
 
 def _field(fields: Mapping[str, object], name: str) -> str | None:
-    return _words(plain_text(fields.get(name)))
+    value = fields.get(name)
+    # An empty list or object says nothing, though its JSON can be seen.
+    return _words(plain_text(value)) if value or not isinstance(value, list | dict) else None
 
 
 def _words(value: object) -> str | None:
