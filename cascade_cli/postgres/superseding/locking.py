@@ -42,7 +42,8 @@ class Reader:
 
     def lock_ledger(self, event_id: str) -> frozenset[str]:
         """Who wrote the event, by its ledger rows, which are locked."""
-        found = self._connection.execute(self._statements.whole("lock_ledger"), {"event_id": event_id})
+        self._connection.execute(self._statements.whole("lock_ledger"), {"event_id": event_id})
+        found = self._connection.execute(self._statements.whole("producers"), {"event_id": event_id})
         return frozenset(producer for (producer,) in found)
 
     def recorded(self, event_id: str) -> dict[RowName, Recorded]:

@@ -11,11 +11,11 @@ SELECT
     set_config('extra_float_digits', '1', true);
 
 -- name: lock_ledger
-SELECT producer
-FROM {ledger}
-WHERE event_id = %(event_id)s
-ORDER BY producer
-FOR UPDATE;
+SELECT FROM {ledger} WHERE event_id = %(event_id)s ORDER BY producer FOR UPDATE;
+
+-- name: producers
+-- A statement of its own: one that waited for the lock does not see the rows that were added meanwhile.
+SELECT producer FROM {ledger} WHERE event_id = %(event_id)s;
 
 -- name: touched_rows
 SELECT table_name AS section, row_key ->> 0 AS row_id, created, before, after
@@ -34,14 +34,14 @@ SELECT * FROM (
         md5(held.{provenance}::text) AS provenance,
         jsonb_build_object({pairs}) AS columns
     FROM {table} AS held
-    WHERE held.{id} IN (
+    WHERE held.{id} = ANY (ARRAY(
         SELECT named.{id} FROM {table} AS named WHERE named.{id} = ANY (%({section_ids})s)
         UNION ALL
         SELECT keyed.{id}
         FROM jsonb_to_recordset(%({section_keys})s::jsonb) AS given ({key_types})
         -- The planner takes any such text for a hundred rows, and would read the whole table; so it asks the index.
         CROSS JOIN LATERAL (SELECT whole.{id} FROM {table} AS whole WHERE {same_key} OFFSET 0) AS keyed
-    )
+    ))
     ORDER BY {key_order}
     FOR UPDATE
 ) AS {section_name}
