@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-# The module and the function have the command's name; the sentence stands in the list of commands.
+# The module and the function have the command's name (mop_up that of mop-up); the sentence stands in the list.
 COMMANDS = {
     "demo": "See the whole of it on shipped examples, offline.",
     "init": "Write a commented cascade.toml to start from.",
@@ -37,6 +37,8 @@ COMMANDS = {
     "shadow": "Ask the student about past or live events; change nothing.",
     "score": "Measure how far the student agrees with the teacher.",
     "simulate": "Replay the policy: what escalates and why, what stays wrong.",
+    "mop-up": "Order that the teacher distils again what the student wrote.",
+    "undo": "Bring back what the teacher replaced for one event.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
@@ -120,6 +122,7 @@ def _root() -> TyperGroup:
 
 
 def _load(name: str) -> TyperCommand | TyperGroup:
+    name = name.replace("-", "_")
     loaded: TyperCommand | TyperGroup = getattr(import_module(f"cascade_cli.commands.{name}"), name)
     return loaded
 

@@ -77,6 +77,16 @@ POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting(
 POSTGRES_QUEUE: Setting[Mapping[str, str]] = Setting(
     "postgres.queue", COLUMNS, {}, "Other names of the queue table's columns; table names the table itself."
 )
+POSTGRES_ENTITIES: Setting[Mapping[str, str]] = Setting(
+    "postgres.entities",
+    COLUMNS,
+    {},
+    "Other names of the entities' columns; table; key, the columns that conflict; merges, the audit of merged rows.",
+)
+POSTGRES_FACTS: Setting[Mapping[str, str]] = Setting("postgres.facts", COLUMNS, {}, "The same for the facts.")
+POSTGRES_RELATIONSHIPS: Setting[Mapping[str, str]] = Setting(
+    "postgres.relationships", COLUMNS, {}, "The same for the relationships."
+)
 
 SCORE_CLUSTER_BY = Setting(
     "score.cluster_by", _OPTIONAL_TEXT, None, "The column whose equal values are not independent, as a thread's."
