@@ -25,11 +25,6 @@ class Plan:
     bequeath: list[RowName] = field(default_factory=list)
     kept: list[RowName] = field(default_factory=list)
 
-    @property
-    def changed(self) -> list[RowName]:
-        """Every row that is changed."""
-        return [*self.delete, *self.strip]
-
 
 def plan_row(plan: Plan, name: RowName, held: Held, recorded: Recorded, said: Row | None, table: GraphTable) -> None:
     """Add one row of a student's write to a plan.

@@ -60,8 +60,8 @@ class Superseding:
         # Only now, for another superseding may have made the student the creator of a row that it held until now.
         recorded = _resolved(reader.recorded(write.event_id), moved)
         plan = self._planned(held, recorded, said)
-        images = reader.images([*plan.changed, *_to_be_joined(held, said)])
-        heirs = self._take_back(connection, write.event_id, plan)
+        images = reader.images(_to_be_joined(held, said)) | self._take_back(connection, write.event_id, plan)
+        heirs = self._bequeath(connection, plan)
         touched = self._graph.upsert_rows(connection, _still_to_write(said, held, plan))
         changed = {**images, **_made(touched, images)}
         receipt = {
@@ -110,13 +110,19 @@ class Superseding:
             )
         return plan
 
-    def _take_back(self, connection: Connection, event_id: str, plan: Plan) -> list[Mapping[str, str]]:
-        for section, ids in ids_by_section(plan.delete).items():
-            connection.execute(self._statements.whole("delete_rows", section), {"ids": array_text(ids)})
-        for section, ids in ids_by_section(plan.strip).items():
-            columns = {row_id: plan.strip[RowName(section, row_id)] for row_id in ids}
-            given = {"ids": array_text(ids), "event_id": event_id, "columns": json.dumps(columns, ensure_ascii=False)}
-            connection.execute(self._statements.whole("strip_rows", section), given)
+    def _take_back(self, connection: Connection, event_id: str, plan: Plan) -> dict[RowName, str]:
+        """Delete and strip; returns the rows as they were."""
+        images: dict[RowName, str] = {}
+        for query, names in (("delete_rows", plan.delete), ("strip_rows", plan.strip)):
+            for section, ids in ids_by_section(names).items():
+                columns = {row_id: plan.strip.get(RowName(section, row_id)) for row_id in ids}
+                given = {"ids": array_text(ids), "event_id": event_id, "columns": json.dumps(columns)}
+                found = connection.execute(self._statements.whole(query, section), given)
+                images |= {RowName(section, row_id): image for row_id, image in found}
+        return images
+
+    def _bequeath(self, connection: Connection, plan: Plan) -> list[Mapping[str, str]]:
+        """Hand creations on; returns the records that were changed by it."""
         return [
             {"section": section, "row_id": row_id, "event_id": heir}
             for section, ids in ids_by_section(plan.bequeath).items()

@@ -71,13 +71,17 @@ FROM {table} AS held
 WHERE held.{id} = ANY (%({section_ids})s)
 
 -- name: delete_rows
-DELETE FROM {table} WHERE {id} = ANY (%(ids)s);
+DELETE FROM {table} AS held WHERE held.{id} = ANY (%(ids)s) RETURNING held.{id}::text AS row_id, to_jsonb(held)::text AS image;
 
 -- name: strip_rows
--- The event is taken out; of the columns, those are put back that are given for the row.
+-- The event is taken out; of the columns, those are put back that are given for the row. A statement does not see its own
+-- changes, so the image is of the row as it was.
 UPDATE {table} AS held
 SET {provenance} = array_remove(held.{provenance}, %(event_id)s::text){restored}
-WHERE held.{id} = ANY (%(ids)s);
+WHERE held.{id} = ANY (%(ids)s)
+RETURNING
+    held.{id}::text AS row_id,
+    (SELECT to_jsonb(before)::text FROM {table} AS before WHERE before.{id} = held.{id}) AS image;
 
 -- name: restored
 , ({columns}) = (
