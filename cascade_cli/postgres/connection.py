@@ -70,9 +70,23 @@ def explained(dsn: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _explanation(error, dsn) from error
+        raise explanation(error, dsn) from error
     except UnicodeDecodeError as error:
         raise DependencyError(f"{redacted(dsn)} sent text that is not UTF-8 ({error.reason}).") from error
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may work later: a lost connection, a deadlock, a full disk, a server that starts or stops."""
+    if isinstance(error, errors.ProgramLimitExceeded):
+        # It counts as operational, but a text that is too long for an index stays so.
+        return False
+    passing = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, DependencyError)
+    return isinstance(error, passing)
+
+
+def told(error: BaseException) -> str:
+    """What the server says, in one line without the data that it was about."""
+    return _said(error) if isinstance(error, psycopg.Error) else f"{type(error).__name__}: {error}"[:300]
 
 
 def compose(query: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
@@ -96,7 +110,8 @@ def _parts(dsn: str) -> dict[str, str | int | None]:
     return parts
 
 
-def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
+def explanation(error: psycopg.Error, dsn: str) -> CascadeError:
+    """What the server says as one clear message with its cure."""
     where, said = redacted(dsn), _said(error)
     match error:
         case errors.QueryCanceled():

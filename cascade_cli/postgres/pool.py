@@ -5,12 +5,10 @@ from __future__ import annotations
 import select
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from psycopg import InterfaceError, OperationalError
 from psycopg.pq import TransactionStatus
 
-from cascade_cli.errors import DependencyError
 from cascade_cli.postgres.connection import explained, open_connection
 
 if TYPE_CHECKING:
@@ -62,6 +60,12 @@ class Pool:
         with explained(self.dsn), self.lent() as connection:
             yield connection
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close what is not lent; what is lent closes nothing and is kept."""
         while self._idle:
@@ -78,13 +82,6 @@ class Pool:
             connection.close()
         with explained(self.dsn):
             return open_connection(self.dsn)
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether a connection, rather than what was asked, is at fault."""
-    return isinstance(error, (InterfaceError, DependencyError)) or (
-        isinstance(error, OperationalError) and error.sqlstate is None
-    )
 
 
 def _is_usable(connection: Connection) -> bool:

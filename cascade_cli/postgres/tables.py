@@ -6,8 +6,6 @@ from dataclasses import fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from psycopg import sql
-
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.named_sql import read_named_sql
 from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, QueueColumns, TraceColumns, closest
@@ -37,10 +35,10 @@ def check_queue_table(connection: Connection, mapping: ColumnMapping) -> ColumnM
     return mapping
 
 
-def types_of_columns(connection: Connection, mapping: ColumnMapping, table: str) -> dict[str, sql.Identifier]:
-    """Each column's type as the server calls it; empty where there is no such table."""
+def types_of_columns(connection: Connection, mapping: ColumnMapping, table: str) -> dict[str, tuple[str, str]]:
+    """Each column's type, as schema and name; empty where there is no such table."""
     found = connection.execute(QUERIES["types_of_columns"], {"table": _quoted(connection, mapping, table)})
-    return {name: sql.Identifier(schema, type_) for name, schema, type_ in found}
+    return {name: (schema, type_name) for name, schema, type_name in found}
 
 
 def check_mapped_tables(connection: Connection, mapping: ColumnMapping) -> None:

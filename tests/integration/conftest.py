@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from rig import Rig
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 
@@ -35,3 +36,10 @@ def database(empty_database: str) -> str:
     """A database with the team's tables and ours, all empty."""
     apply_migrations(empty_database, with_team_tables=True)
     return empty_database
+
+
+@pytest.fixture
+def rig(database: str) -> Iterator[Rig]:
+    """Queues and writers over that database."""
+    with Rig(database) as opened:
+        yield opened

@@ -64,8 +64,13 @@ class Queue:
         self._worker = worker
         self._random = random
         self._new_id = new_id
-        self._queries = {name: compose(text, _parts(names)) for name, text in QUERIES.items() if name not in _PARTS}
-        self._claims = {lane: compose(QUERIES["claim"], _parts(names, ready)) for lane, ready in _READY.items()}
+        # As bytes, for composing takes longer than most of these statements do.
+        self._queries = {
+            name: compose(text, _parts(names)).as_bytes(None) for name, text in QUERIES.items() if name not in _PARTS
+        }
+        self._claims = {
+            lane: compose(QUERIES["claim"], _parts(names, ready)).as_bytes(None) for lane, ready in _READY.items()
+        }
 
     @staticmethod
     def open(
@@ -97,7 +102,7 @@ class Queue:
         names = {
             **mapping.event_names(),
             **mapping.queue_names(),
-            "id_type": types[mapping.queue.id],
+            "id_type": sql.Identifier(*types[mapping.queue.id]),
             "marks": mapping.table("cascade_queue_marks"),
             "escalations": mapping.table("cascade_escalations"),
         }
