@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cascade_cli.postgres.graph import Graph, GraphMapping, GraphWrite
+from cascade_cli.postgres.graph import Graph, GraphMapping, GraphWrite, unwritable
 from cascade_cli.records import Event
 
 ANN = {"type": "person", "name": "Ann"}
@@ -145,6 +145,18 @@ def test_a_key_column_without_a_value_is_empty_so_that_it_conflicts(connection: 
     write = GraphWrite(Event("e1", "sales"), {"facts": [{"subject": "Acme", "statement": "Acme is here"}]})
     other = GraphWrite(Event("e2", "sales"), {"facts": [{"subject": "Acme", "statement": "Acme exists"}]})
     assert _upsert(connection, write, other, graph=graph) == {("e1", True), ("e2", False)}
+
+
+def test_tables_that_fit_are_found_writable_and_others_are_told_with_their_cure(connection: psycopg.Connection) -> None:
+    assert unwritable(connection, GraphMapping()) == ()
+    connection.execute("ALTER TABLE facts DROP CONSTRAINT facts_arena_category_statement_key")
+    connection.execute("CREATE UNIQUE INDEX ON facts (arena, category, statement) WHERE category <> 'x'")
+    connection.execute("CREATE UNIQUE INDEX ON facts (arena, category) INCLUDE (statement)")
+    mapping = GraphMapping.of("public", {"table": "nodes"}, {}, {"disclosure_class": "disclosure"})
+    entities, facts, relationships = unwritable(connection, mapping)
+    assert ("nodes" in entities.problem, "[postgres.entities]" in entities.cure) == (True, True)
+    assert "unique index over exactly (arena, category, statement)" in facts.problem
+    assert 'did you mean "disclosure_class"' in relationships.problem
 
 
 def test_writers_of_the_same_rows_in_opposite_order_wait_for_each_other_and_never_in_a_ring(

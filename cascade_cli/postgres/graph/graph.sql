@@ -70,3 +70,20 @@ FROM unnest(
     %(created)s::boolean[], %(before)s::text[], %(after)s::text[]
 ) AS touched (event_id, table_name, row_id, created, before, after)
 ON CONFLICT DO NOTHING;
+
+-- name: columns_of_table
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum;
+
+-- name: unique_keys
+-- What ON CONFLICT may name: one that is deferred, partial, still being built, or over expressions is none.
+SELECT array_agg(attribute.attname)
+FROM pg_index AS index
+CROSS JOIN unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+WHERE index.indrelid = to_regclass(%(table)s)
+    AND index.indisunique AND index.indisvalid AND index.indimmediate
+    AND index.indpred IS NULL AND index.indexprs IS NULL
+    AND part.place <= index.indnkeyatts
+GROUP BY index.indexrelid;
