@@ -37,6 +37,7 @@ COMMANDS = {
     "shadow": "Ask the student about past or live events; change nothing.",
     "score": "Measure how far the student agrees with the teacher.",
     "simulate": "Replay the policy: what escalates and why, what stays wrong.",
+    "migrate": "Make the worker's tables in a database, beside live traffic.",
     "mop-up": "Order that the teacher distils again what the student wrote.",
     "undo": "Bring back what the teacher replaced for one event.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",

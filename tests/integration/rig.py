@@ -26,8 +26,9 @@ AUTHOR = Author("student-4b", "teacher-27b", "f1e0ff", Policy().fingerprint, "1.
 class Rig:
     """What a worker is made of, as often as a test wants it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, mapping: ColumnMapping | None = None) -> None:
         self.dsn = dsn
+        self.mapping = mapping or ColumnMapping()
         self.pool = Pool(dsn)
         self.control = Control(self.pool)
         self._opened = ExitStack()
@@ -54,12 +55,12 @@ class Rig:
         self.execute("INSERT INTO distillation_queue (event_id) SELECT unnest(%s::text[])", ids)
 
     def queue(self, worker: str = "w", rules: QueueSettings = RULES, pool: Pool | None = None) -> Queue:
-        return Queue.open(pool or self.pool, ColumnMapping(), rules, worker, random=Random(0))
+        return Queue.open(pool or self.pool, self.mapping, rules, worker, random=Random(0))
 
     def writer(self, queue: Queue, author: Author = AUTHOR, pool: Pool | None = None) -> Writer:
         used = pool or self.pool
         control = Control(used)
-        return Writer.open(used, ColumnMapping(), queue, Graph(), control, author, random=Random(0))
+        return Writer.open(used, self.mapping, queue, Graph(), control, author, random=Random(0))
 
     def claimed(self, *event_ids: str, lane: Lane = Lane.STUDENT) -> tuple[Claimed, ...]:
         """Enqueue these and claim all that waits."""
