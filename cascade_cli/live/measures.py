@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.live.exposition import Counter, Gauge, Histogram
-from cascade_cli.live.modes import Mode, Switches
 
 if TYPE_CHECKING:
+    from cascade_cli.postgres.control import Switch
     from cascade_cli.postgres.queue import Lane, LaneState
 
 MODEL_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0)
 """Upper ends of the buckets of a model's answers: a small model answers in a tenth, a fleet that boots in minutes."""
 WRITE_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
 """The same for a transaction that ends a batch."""
+MODES: Final = ("off", "teacher", "shadow", "flip")
+"""The words for how far a worker goes; ``teacher`` keeps the ledger without a student to ask."""
 MOST_HASHES: Final = 20
 """Prompt hashes that are counted apart; a worker sees a handful."""
 
@@ -29,7 +31,9 @@ class Measures:
     def __init__(self) -> None:
         self._info = Gauge("cascade_worker_info", "1, of this worker.", ("worker", "version", "policy"))
         self._mode = Gauge("cascade_mode", "1 for the mode in force, 0 for the others.", ("mode",))
-        self._switch = Gauge("cascade_switch_off", "1 where a switch holds the student off, else 0.", ("switch",))
+        self._switch = Gauge(
+            "cascade_switch_off", "1 where a switch holds the student, or its writing, off.", ("switch",)
+        )
         self._breaker = Gauge("cascade_breaker_open", "1 where a quality breaker is open.", ("breaker",))
         self._away = Gauge("cascade_endpoint_away", "1 during an outage of an endpoint.", ("endpoint",))
         self._events = Counter("cascade_events_total", "Events written.", ("producer", "mode"))
@@ -63,13 +67,13 @@ class Measures:
         """Say who this is; once, at the start."""
         self._info.set(worker, version, policy_fingerprint, to=1)
 
-    def in_mode(self, mode: Mode, switches: Switches) -> None:
-        """Say what is in force now, and which switch holds the student off."""
-        for each in Mode:
-            self._mode.set(each.value, to=each is mode)
-        self._switch.set("kill_file", to=switches.kill_file)
-        self._switch.set("control_row", to=switches.killed)
-        self._switch.set("flip", to=not switches.flip_allowed)
+    def in_mode(self, mode: str, switch: Switch, *, kill_file: bool) -> None:
+        """Say what is in force now, one of ``MODES``, and what the kill file and the control row say."""
+        for each in MODES:
+            self._mode.set(each, to=each == mode)
+        self._switch.set("kill_file", to=kill_file)
+        self._switch.set("control_row", to=switch.killed)
+        self._switch.set("flip", to=not switch.flip_allowed)
 
     def breaker(self, reason: str, *, is_open: bool) -> None:
         """Say whether a quality breaker is open."""
@@ -79,9 +83,9 @@ class Measures:
         """Say whether an endpoint, ``student`` or ``teacher``, has an outage."""
         self._away.set(name, to=is_away)
 
-    def wrote(self, producer: str, mode: Mode, events: int = 1) -> None:
-        """Count events whose write was committed; the producer is ``student`` or ``teacher``."""
-        self._events.add(producer, mode.value, by=events)
+    def wrote(self, producer: str, mode: str, events: int = 1) -> None:
+        """Count events whose write was committed, by ``student`` or ``teacher``, in one of ``MODES``."""
+        self._events.add(producer, mode, by=events)
 
     def escalated(self, reason: str, events: int = 1) -> None:
         """Count decisions to escalate, when they are persisted."""
