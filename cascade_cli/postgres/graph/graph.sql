@@ -12,21 +12,23 @@ written AS (
     INSERT INTO {table} AS held ({columns}, {provenance})
     SELECT {given_names}, event_ids FROM given ORDER BY place
     ON CONFLICT ({key}) DO UPDATE SET
-        {provenance} = COALESCE(held.{provenance}, '{{}}') || ARRAY(
-            SELECT added FROM unnest(excluded.{provenance}) AS added
-            WHERE added <> ALL (COALESCE(held.{provenance}, '{{}}'))
-        ){accretions}
+        -- A provenance of thousands of ids is unpacked whenever it is looked at, so not once for each id.
+        {provenance} = COALESCE(held.{provenance}, '{{}}') || CASE
+            WHEN cardinality(excluded.{provenance}) = 1 THEN excluded.{provenance}
+            ELSE ARRAY(SELECT unnest(excluded.{provenance}) EXCEPT SELECT unnest(held.{provenance}))
+        END{accretions}
     -- A row that carries the ids already is another's, or was written before: it is left as it is.
     WHERE NOT COALESCE(held.{provenance}, '{{}}') @> excluded.{provenance}
-    RETURNING {written_values}, held.{provenance} AS provenance, held.{id} AS row_id, held.xmax = 0 AS created
+    RETURNING
+        {written_values}, held.{id} AS row_id, held.xmax = 0 AS created, cardinality(held.{provenance}) AS supporters
 )
 SELECT
     written.row_id::text AS row_id,
     written.created AS created,
-    ARRAY(
-        SELECT added FROM unnest(given.event_ids) AS added
-        WHERE written.created OR added <> ALL (COALESCE(held.{provenance}, '{{}}'))
-    ) AS event_ids,
+    CASE
+        WHEN written.created OR cardinality(given.event_ids) = 1 THEN given.event_ids
+        ELSE ARRAY(SELECT unnest(given.event_ids) EXCEPT SELECT unnest(held.{provenance}))
+    END AS event_ids,
     {before} AS before,
     {after} AS after
 FROM written
@@ -54,8 +56,8 @@ CASE WHEN NOT written.created AND ({held}) IS DISTINCT FROM ({written}) THEN jso
 CASE
     WHEN NOT written.created AND ({held}) IS DISTINCT FROM ({written})
         AND cardinality(given.event_ids) = 1
-        AND written.provenance = COALESCE(held.{provenance}, '{{}}') || given.event_ids
-    THEN jsonb_build_object('columns', jsonb_build_object({written_pairs}), 'provenance', md5(written.provenance::text))::text
+        AND written.supporters = COALESCE(cardinality(held.{provenance}), 0) + 1
+    THEN jsonb_build_object('columns', jsonb_build_object({written_pairs}), 'supporters', written.supporters)::text
 END
 
 -- name: moment_as_text

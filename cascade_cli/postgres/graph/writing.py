@@ -36,7 +36,7 @@ class Touched:
         created: True where the row is new, False where the event was added to it. Of several events of one batch the
             first creates.
         before: JSON of the columns that were changed besides the provenance; None where none was.
-        after: JSON of the same columns after the change, with a digest of the provenance; None besides where other
+        after: JSON of the same columns after the change, with the number of ids then; None besides where other
             events wrote the row at the same time.
     """
 

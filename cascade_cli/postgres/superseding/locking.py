@@ -68,8 +68,8 @@ class Reader:
             given[f"{section}_keys"] = self._keys(section, said.get(section, {}))
         found = self._connection.execute(self._statements.arms("lock_rows_arm", sections), given)
         return {
-            RowName(section, row_id): Held(tuple(key), carried, supported, provenance, columns)
-            for section, row_id, key, carried, supported, provenance, columns in found
+            RowName(section, row_id): Held(tuple(key), columns, *support)
+            for section, row_id, key, columns, support in found
         }
 
     def followed(self, names: Iterable[RowName]) -> dict[RowName, RowName]:

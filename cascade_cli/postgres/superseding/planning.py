@@ -69,9 +69,11 @@ def _as_json(value: object) -> object:
 
 
 def _is_as_written(held: Held, recorded: Recorded) -> bool:
-    """Whether nobody has written the row since the student."""
+    """Whether nobody has joined or changed the row since the student; others may have left it."""
     after = recorded.after
-    return after is not None and after["columns"] == held.columns and after["provenance"] == held.provenance
+    if after is None or after["columns"] != held.columns or not held.came_last:
+        return False
+    return held.supporters <= int(str(after["supporters"]))
 
 
 def _adds(columns: Columns, said: Row, table: GraphTable) -> bool:

@@ -34,7 +34,7 @@ class Recorded:
     Attributes:
         created: True where it made the row, False where it added its event.
         before: the columns that it changed besides the provenance, as they were; None where it changed none.
-        after: ``columns`` after it, and a digest of the ``provenance``; None where others wrote at the same time too.
+        after: ``columns`` after it, and how many ``supporters`` there were; None where others wrote at the same time.
     """
 
     created: bool
@@ -48,17 +48,19 @@ class Held:
 
     Attributes:
         key: the texts of its conflict columns.
+        columns: those that accrete.
         carried: whether it carries the event.
         supported: whether it carries any other event.
-        provenance: a digest of all it carries.
-        columns: those that accrete.
+        came_last: whether the event is the last that it carries; None where it carries none.
+        supporters: how many events it carries.
     """
 
     key: tuple[str, ...]
+    columns: Columns
     carried: bool
     supported: bool
-    provenance: str | None
-    columns: Columns
+    came_last: bool | None
+    supporters: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,18 @@ SELECT * FROM (
         {section} AS section,
         held.{id}::text AS row_id,
         jsonb_build_array({key}) AS key,
-        COALESCE(held.{provenance}, '{{}}') @> ARRAY[%(event_id)s::text] AS carried,
-        cardinality(array_remove(COALESCE(held.{provenance}, '{{}}'), %(event_id)s::text)) > 0 AS supported,
-        md5(held.{provenance}::text) AS provenance,
-        jsonb_build_object({pairs}) AS columns
+        jsonb_build_object({pairs}) AS columns,
+        -- Unpacked once for all four, for it may hold thousands; and not in FROM: a row that was waited for would be judged
+        -- by what it carried before.
+        (
+            SELECT jsonb_build_array(
+                ids @> ARRAY[%(event_id)s::text],
+                EXISTS (SELECT FROM unnest(ids) AS id WHERE id <> %(event_id)s::text),
+                ids[cardinality(ids)] = %(event_id)s::text,
+                cardinality(ids)
+            )
+            FROM (SELECT COALESCE(held.{provenance}, '{{}}') || '{{}}'::text[] AS ids OFFSET 0) AS unpacked
+        ) AS support
     FROM {table} AS held
     WHERE held.{id} = ANY (ARRAY(
         SELECT named.{id} FROM {table} AS named WHERE named.{id} = ANY (%({section_ids})s)
