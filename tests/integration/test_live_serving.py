@@ -219,7 +219,7 @@ def test_the_worker_ends_at_once_whoever_is_still_connected() -> None:
 
 def test_only_loopback_is_listened_at_by_default(worker: Served) -> None:
     # Whoever listens at every address answers at this one too.
-    with pytest.raises(OSError, match="refused|assign|timed out"):
+    with pytest.raises(OSError, match=r"refused|assign|timed out"):
         socket.create_connection(("127.0.0.2", worker.port), 2)
 
 
