@@ -207,6 +207,16 @@ def test_callers_that_never_ask_and_never_read_keep_nobody_from_working(worker: 
             line.close()
 
 
+def test_one_connection_too_many_is_cut_off_at_once() -> None:
+    with served() as this:
+        lines = [socket.create_connection(("127.0.0.1", this.port), 10) for _ in range(MOST_CONNECTIONS)]
+        began = time.monotonic()
+        assert this.send(b"GET /healthz HTTP/1.1") == b""
+        assert time.monotonic() - began < LONGEST_S / 2
+        for line in lines:
+            line.close()
+
+
 def test_the_worker_ends_at_once_whoever_is_still_connected() -> None:
     with served() as this:
         line = socket.create_connection(("127.0.0.1", this.port), 10)
