@@ -1,6 +1,7 @@
 """Ending the work on a batch of events in one transaction, with everything that is recorded of it."""
 
 from cascade_cli.postgres.writing.records import (
+    MOP_UP,
     Author,
     Charged,
     JudgedAnswer,
@@ -15,6 +16,7 @@ from cascade_cli.postgres.writing.records import (
 from cascade_cli.postgres.writing.writer import Writer
 
 __all__ = [
+    "MOP_UP",
     "Author",
     "Charged",
     "JudgedAnswer",

@@ -71,18 +71,28 @@ class Batch:
         return _only(TeacherWritten, self.now)
 
     @property
+    def done(self) -> tuple[Standing | TeacherWritten, ...]:
+        """Whose claims end here."""
+        return self.standing + self.taught
+
+    @property
+    def mopping_up(self) -> list[TeacherWritten]:
+        """What replaces a student's write."""
+        return [each for each in self.taught if each.mops_up]
+
+    @property
     def taught_before(self) -> tuple[TeacherWritten, ...]:
         """What the teacher wrote in an earlier try, perhaps without its audits."""
         return _only(TeacherWritten, self.before)
 
     @property
     def writes(self) -> list[GraphWrite]:
-        """What becomes of the graph.
+        """What is added to the graph, mopping up apart.
 
         Raises:
             UnwritableError: there is no event.
         """
-        return [_graph_write(each) for each in self.now if not isinstance(each, ToEscalate)]
+        return [graph_write(each) for each in self.done if isinstance(each, Standing) or not each.mops_up]
 
     @property
     def student_answers(self) -> list[JudgedAnswer]:
@@ -115,7 +125,12 @@ def _was_written(outcome: Outcome, state: RowState) -> bool:
     return state.escalated if isinstance(outcome, ToEscalate) else state.finished
 
 
-def _graph_write(outcome: Standing | TeacherWritten) -> GraphWrite:
+def graph_write(outcome: Standing | TeacherWritten) -> GraphWrite:
+    """What becomes of the graph for one event.
+
+    Raises:
+        UnwritableError: there is no event.
+    """
     if outcome.claim.event is None:
         raise UnwritableError(outcome.claim.problem or "there is no event")
     return GraphWrite(outcome.claim.event, outcome.extraction)

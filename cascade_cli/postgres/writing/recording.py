@@ -89,8 +89,10 @@ class Records:
         """
         traces = [each.trace for each in taught if each.trace is not None]
         answers = [each.answer for each in taught if each.answer is not None]
-        if taught and with_ledger:
-            yield "ledger", partial(self._teacher, taught=taught)
+        # Superseding has made its own ledger row, and not as an audit.
+        entered = [each for each in taught if not each.mops_up]
+        if entered and with_ledger:
+            yield "ledger", partial(self._teacher, taught=entered)
         if answers and with_ledger:
             yield "answer", partial(self.answers, answers=answers)
         if traces:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from cascade_cli.policy import Decision
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.graph import Touched
 from cascade_cli.postgres.queue import Claimed, Failure
+from cascade_cli.postgres.superseding import Superseded
 from cascade_cli.records import StudentAnswer, Trace
+
+MOP_UP: Final = "mop_up"
+"""The reason of an escalation that was ordered after the student had written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ class TeacherWritten:
     reason: str | None = None
     trace: Trace | None = None
     answer: JudgedAnswer | None = None
+
+    @property
+    def mops_up(self) -> bool:
+        """Whether it replaces what the student wrote, as was ordered; its ledger row says so whatever else is given."""
+        return self.claim.escalation is not None and self.claim.escalation.reason == MOP_UP
 
 
 Outcome = Standing | ToEscalate | TeacherWritten
@@ -148,6 +158,7 @@ class WriteReport:
         charged: failed for a reason that lies in the event.
         mode: the lowest that was in force while the batch was written.
         touched: what the student's writes did to the graph.
+        superseded: what mopping up did, with its receipts.
         lost_audits: records that are missing.
         unrecordable: why what the student did cannot be recorded, so that it may not write; None where it can.
     """
@@ -158,6 +169,7 @@ class WriteReport:
     charged: tuple[Charged, ...] = ()
     mode: Mode = Mode.FLIP
     touched: tuple[Touched, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
     lost_audits: tuple[LostAudit, ...] = ()
     unrecordable: str | None = None
 
@@ -170,6 +182,7 @@ class WriteReport:
             self.charged + other.charged,
             min(self.mode, other.mode),
             self.touched + other.touched,
+            self.superseded + other.superseded,
             self.lost_audits + other.lost_audits,
             self.unrecordable or other.unrecordable,
         )

@@ -18,7 +18,8 @@ from cascade_cli.postgres.graph import Graph, Touched
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.postgres.queue import Queue
-from cascade_cli.postgres.writing.batch import Batch, RowState, UnwritableError, sort_out
+from cascade_cli.postgres.superseding import RefusedError, Superseded, Superseding
+from cascade_cli.postgres.writing.batch import Batch, RowState, UnwritableError, graph_write, sort_out
 from cascade_cli.postgres.writing.recording import QUERIES, Records
 from cascade_cli.postgres.writing.records import (
     Author,
@@ -45,6 +46,7 @@ _OF_DATA: Final = (
     UnicodeError,
     RecursionError,
     UnwritableError,
+    RefusedError,
 )
 _OF_AUDITS: Final = (psycopg.Error, CascadeError, ValueError, TypeError)
 
@@ -66,6 +68,7 @@ class Writer:
         self._pool = pool
         self._queue = queue
         self._graph = graph
+        self._superseding = Superseding(graph)
         self._control = control
         self._records = records
         self._author = author
@@ -122,8 +125,12 @@ class Writer:
                 again by calling this once more.
             UsageError: a table or a column is not there.
         """
-        if not outcomes:
-            return WriteReport(mode=mode)
+        report = WriteReport(mode=mode)
+        for part in _apart(outcomes):
+            report += self._write_part(part, mode)
+        return report
+
+    def _write_part(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
         try:
             return self._write_patiently(outcomes, mode)
         except _SwitchUnreadableError:
@@ -157,7 +164,7 @@ class Writer:
             try:
                 return self._write_once(outcomes, mode)
             except (psycopg.Error, DependencyError) as error:
-                if not is_passing(error):
+                if isinstance(error, RefusedError) or not is_passing(error):
                     raise
             self._sleep(self._random.uniform(0, _LONGEST_PAUSE_S))
         return self._write_once(outcomes, mode)
@@ -168,6 +175,7 @@ class Writer:
             mode, why = self._in_force(connection, mode)
             batch = sort_out(outcomes, self._locked(connection, outcomes), mode, why)
             touched = self._graph.upsert(connection, batch.writes)
+            superseded = self._mop_up(connection, batch)
             self._finish(connection, batch)
             with _or_unrecordable():
                 by_student = self._record_student(connection, batch, touched)
@@ -178,6 +186,7 @@ class Writer:
             refused=batch.refused,
             mode=mode,
             touched=by_student,
+            superseded=superseded,
             # Only now that the batch stands, whatever becomes of them.
             lost_audits=tuple(self._record_one_by_one(owed, mode)),
         )
@@ -199,10 +208,20 @@ class Writer:
         rows = connection.execute(self._queries["lock_rows"], _ids(outcomes))
         return {queue_id: RowState(*state) for queue_id, *state in rows}
 
+    def _mop_up(self, connection: Connection, batch: Batch) -> tuple[Superseded, ...]:
+        return tuple(
+            self._superseding.supersede(
+                connection,
+                graph_write(each),
+                llm_model=self._author.llm_model,
+                system_prompt_hash=self._author.system_prompt_hash,
+            )
+            for each in batch.mopping_up
+        )
+
     def _finish(self, connection: Connection, batch: Batch) -> None:
-        done = batch.standing + batch.taught
-        if done:
-            _all(connection.execute(self._queries["finish"], _ids(done)).fetchone(), len(done))
+        if batch.done:
+            _all(connection.execute(self._queries["finish"], _ids(batch.done)).fetchone(), len(batch.done))
 
     def _record_student(self, connection: Connection, batch: Batch, touched: Sequence[Touched]) -> tuple[Touched, ...]:
         event_ids = {each.claim.event_id for each in batch.standing}
@@ -263,6 +282,18 @@ def _or_unrecordable() -> Iterator[None]:
         if is_passing(error):
             raise
         raise _UnrecordableError(told(error)) from error
+
+
+def _apart(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Each mopping up alone, for it locks rows of others' events; the rest together."""
+    together: list[Outcome] = []
+    alone: list[list[Outcome]] = []
+    for each in outcomes:
+        if isinstance(each, TeacherWritten) and each.mops_up:
+            alone.append([each])
+        else:
+            together.append(each)
+    return [together, *alone] if together else alone
 
 
 def _ids(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
