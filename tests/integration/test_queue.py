@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rig import RULES, Rig, escalated, standing, taught
 
 from cascade_cli.postgres.control import Mode
-from cascade_cli.postgres.queue import Claimed, Lane
+from cascade_cli.postgres.queue import LONGEST_ERROR, Claimed, Escalation, Lane
 from cascade_cli.postgres.writing import Outcome
 
 ENDS: dict[str, Callable[[Claimed], Outcome]] = {"stand": standing, "teach": taught, "escalate": escalated}
@@ -217,3 +219,109 @@ def test_an_event_is_done_once_and_charged_only_for_its_own_failures(rig: Rig) -
 @pytest.mark.slow
 def test_an_event_is_done_once_in_thousands_of_interleavings(rig: Rig) -> None:
     _explore(rig, 1_500, 80)
+
+
+def test_exactly_as_many_tries_as_are_allowed_and_the_last_error_is_kept_short(rig: Rig) -> None:
+    rig.enqueue("e1")
+    queue = rig.queue(rules=AT_ONCE)
+    for attempt in range(1, 4):
+        (claim,) = queue.claim(Lane.STUDENT, 1)
+        assert claim.attempts == attempt - 1
+        failure = queue.fail(claim, f"nul \0, lone \ud800, {'long ' * 1_000}")
+        assert failure is not None
+        assert (failure.attempts, failure.final) == (attempt, attempt == 3)
+    assert queue.claim(Lane.STUDENT, 1) == ()
+    error = str(rig.value("SELECT last_error FROM distillation_queue"))
+    assert (error.startswith("nul \ufffd, lone \ufffd, long"), len(error)) == (True, LONGEST_ERROR)
+    assert rig.statuses() == {"e1": "failed"}
+
+
+def test_a_failed_event_waits_with_full_jitter(rig: Rig) -> None:
+    rig.enqueue("e1")
+    queue = rig.queue(rules=replace(RULES, retry_base_s=1_000.0, retry_cap_s=1_500.0))
+    (claim,) = queue.claim(Lane.STUDENT, 1)
+    failure = queue.fail(claim, "garbage")
+    assert failure is not None
+    assert 0 < failure.wait_s < 1_000
+    assert queue.claim(Lane.STUDENT, 1) == ()
+    lane = queue.lanes()[Lane.STUDENT]
+    assert (lane.waiting, lane.delayed, lane.claimed, lane.depth) == (1, 1, 0, 1)
+    assert lane.next_try_in_s == pytest.approx(failure.wait_s, abs=5)
+    assert RULES.longest_wait_s(0) == 2.0
+    assert RULES.longest_wait_s(3) == 16.0
+    assert RULES.longest_wait_s(10_000) == RULES.retry_cap_s
+
+
+def test_an_event_with_which_workers_die_is_claimed_alone_and_then_put_in_quarantine(rig: Rig) -> None:
+    rig.enqueue("e1", "e2", "e3")
+    queue = rig.queue()
+    for interruption in range(1, 6):
+        claims = queue.claim(Lane.STUDENT, 10)
+        ids = [claim.event_id for claim in claims]
+        assert ids == (["e1", "e2", "e3"] if interruption <= 2 else ["e1"])
+        queue.release([claim for claim in claims if claim.event_id != "e1"])
+        rig.expire("e1")
+        (reaped,) = queue.reap()
+        assert (reaped.event_id, reaped.interruptions, reaped.failed) == ("e1", interruption, interruption == 5)
+    assert str(rig.value("SELECT last_error FROM distillation_queue WHERE status = 'failed'")).startswith(
+        "quarantined: its claim was lost 5 times"
+    )
+    assert rig.value("SELECT sum(attempts) FROM distillation_queue") == 0
+    assert [claim.event_id for claim in queue.claim(Lane.STUDENT, 10)] == ["e2", "e3"]
+
+
+def test_a_row_that_is_claimed_alone_keeps_none_behind_it_waiting(rig: Rig) -> None:
+    """It is passed over until it comes first, and then it is the only one of its claim."""
+    rig.enqueue("e1", "e2", "e3")
+    rig.execute(
+        "INSERT INTO cascade_queue_marks (queue_id, interruptions) SELECT id::text, 2 FROM distillation_queue"
+        " WHERE event_id = 'e2'"
+    )
+    queue = rig.queue()
+    order = [[claim.event_id for claim in queue.claim(Lane.STUDENT, 2)] for _ in range(3)]
+    assert order == [["e1"], ["e2"], ["e3"]]
+
+
+def test_an_expired_claim_whose_budget_is_spent_fails(rig: Rig) -> None:
+    rig.claimed("e1")
+    rig.execute("UPDATE distillation_queue SET attempts = 3")
+    rig.expire("e1")
+    (reaped,) = rig.queue().reap()
+    assert reaped.failed
+    assert rig.value("SELECT last_error FROM distillation_queue") == "its claim expired after 3 failed attempts"
+
+
+def test_an_event_that_was_escalated_since_the_claim_looked_is_given_back(rig: Rig) -> None:
+    """The claim waits on a row's lock with an old view of the decisions; the row is not the student's any more."""
+    (claim,) = rig.claimed("e1")
+    queue = rig.queue("other")
+    stray = replace(claim, escalation=Escalation("high_value_class", datetime.now(UTC)))
+    assert queue._without_strays(Lane.STUDENT, [stray]) == ()
+    assert rig.statuses() == {"e1": "pending"}
+    assert queue._without_strays(Lane.TEACHER, [stray]) == (stray,)
+
+
+def test_an_event_that_cannot_be_read_is_claimed_with_its_problem(rig: Rig) -> None:
+    rig.enqueue("e1")
+    rig.execute("ALTER TABLE events ALTER attributes TYPE text")
+    rig.execute("UPDATE events SET attributes = 'no json'")
+    (claim,) = rig.queue().claim(Lane.STUDENT, 1)
+    assert claim.event is None
+    assert claim.problem == "the event cannot be read: attributes is not JSON, or too large or deeply nested"
+
+
+def test_connections_that_the_server_has_ended_are_replaced(rig: Rig) -> None:
+    rig.enqueue("e1")
+    queue = rig.queue()
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    rig.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")
+    assert len(queue.claim(Lane.STUDENT, 1)) == 1
+
+
+def test_several_threads_share_one_queue_and_no_event_is_given_twice(rig: Rig) -> None:
+    rig.enqueue(*(f"e{number}" for number in range(400)))
+    queue = rig.queue()
+    with ThreadPoolExecutor(8) as threads:
+        claims = [claim for part in threads.map(lambda _: queue.claim(Lane.STUDENT, 7), range(60)) for claim in part]
+    assert len({claim.event_id for claim in claims}) == len(claims)
+    assert len(claims) + len(queue.claim(Lane.STUDENT, 400)) == 400
