@@ -47,7 +47,8 @@ def plan_row(plan: Plan, name: RowName, held: Held, recorded: Recorded, said: Ro
         plan.strip[name] = before or {}
     if recorded.created and said is None:
         plan.bequeath.append(name)
-    if recorded.created or (recorded.before is not None and before is None):
+    students = recorded.created or (recorded.before is not None and before is None)
+    if students and table.accreting:
         plan.kept.append(name)
 
 
