@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -15,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rig import RULES, Rig, escalated, standing, taught
 
 from cascade_cli.postgres.control import Mode
-from cascade_cli.postgres.queue import LONGEST_ERROR, Claimed, Escalation, Lane
+from cascade_cli.postgres.queue import LONGEST_ERROR, Claimed, Lane, Queue
+from cascade_cli.postgres.queue import queue as queue_module
 from cascade_cli.postgres.writing import Outcome
 
 ENDS: dict[str, Callable[[Claimed], Outcome]] = {"stand": standing, "teach": taught, "escalate": escalated}
@@ -291,14 +291,33 @@ def test_an_expired_claim_whose_budget_is_spent_fails(rig: Rig) -> None:
     assert rig.value("SELECT last_error FROM distillation_queue") == "its claim expired after 3 failed attempts"
 
 
-def test_an_event_that_was_escalated_since_the_claim_looked_is_given_back(rig: Rig) -> None:
+def test_an_event_that_was_escalated_since_the_claim_looked_is_given_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The claim waits on a row's lock with an old view of the decisions; the row is not the student's any more."""
-    (claim,) = rig.claimed("e1")
-    queue = rig.queue("other")
-    stray = replace(claim, escalation=Escalation("high_value_class", datetime.now(UTC)))
-    assert queue._without_strays(Lane.STUDENT, [stray]) == ()
-    assert rig.statuses() == {"e1": "pending"}
-    assert queue._without_strays(Lane.TEACHER, [stray]) == (stray,)
+    rig.enqueue("e1", "e2")
+    queue, look = rig.queue(), Queue._fetched
+
+    def look_late(self: Queue, *arguments: object) -> list[Claimed]:
+        rig.execute(
+            "INSERT INTO cascade_escalations SELECT event_id, id::text, 'r' FROM distillation_queue WHERE id = 1"
+        )
+        return look(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Queue, "_fetched", look_late)
+    assert [claim.event_id for claim in queue.claim(Lane.STUDENT, 10)] == ["e2"]
+    assert rig.statuses() == {"e1": "pending", "e2": "claimed"}
+
+
+def test_events_that_are_too_large_together_are_claimed_one_after_the_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.enqueue("e1", "e2", "e3")
+    rig.execute("UPDATE events SET content = (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n)")
+    monkeypatch.setattr(queue_module, "MOST_BYTES", 40_000)
+    queue = rig.queue()
+    assert [[claim.event_id for claim in queue.claim(Lane.STUDENT, 10)] for _ in range(2)] == [["e1", "e2"], ["e3"]]
+    assert set(rig.statuses().values()) == {"claimed"}
 
 
 def test_an_event_that_cannot_be_read_is_claimed_with_its_problem(rig: Rig) -> None:

@@ -29,6 +29,7 @@ _VALUES: dict[str, object] = {
     "limit": 10,
     "llm_model": "m",
     "max_attempts": 3,
+    "most_bytes": 1_000,
     "oldest_worker_version": None,
     "policy_fingerprint": "p",
     "producer": "teacher",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from cutting import Cutter
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig, answer_of, escalated, standing, taught, taught_after_escalation
 
@@ -259,3 +260,31 @@ def test_what_is_mopped_up_replaces_the_students_write(rig: Rig) -> None:
     ]
     assert rig.execute("SELECT name FROM entities WHERE provenance_event_ids @> '{e1}'") == [(f"e1 {again.fence}",)]
     assert rig.statuses() == {"e1": "done", "e2": "done"}
+
+
+def test_killed_the_statements_are_those_of_a_teacher_alone_but_for_reads_of_the_switch(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def noted(self: psycopg.Cursor[object], query: object, *arguments: object, **options: object) -> object:
+        sent.append(query)
+        return execute(self, query, *arguments, **options)  # type: ignore[call-overload]
+
+    queue = rig.queue()
+    writer = rig.writer(queue)
+    rig.control.kill(who="ann")
+    rig.enqueue("e1", "e2")
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    for mode in (Mode.OFF, Mode.FLIP):
+        (claim,) = queue.claim(Lane.STUDENT, 1)
+        assert len(writer.write([replace(taught(claim), answer=answer_of(claim))], mode).written) == 1
+        sent.append(mode)
+    switch = {query.as_bytes(None) for query in rig.control._queries.values()}
+    reads = [query for query in sent if isinstance(query, sql.Composed) and query.as_bytes(None) in switch]
+    others = [query for query in sent if query not in reads]
+    half = others.index(Mode.OFF)
+    assert half > 5
+    assert others[:half] == others[half + 1 : -1]
+    assert len(reads) == 2

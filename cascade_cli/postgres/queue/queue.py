@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from psycopg import sql
@@ -30,9 +30,14 @@ from cascade_cli.postgres.queue.records import (
 )
 from cascade_cli.postgres.tables import check_queue_table, types_of_columns
 
+if TYPE_CHECKING:
+    from cascade_cli.postgres.connection import Connection
+
 QUERIES: Final = read_named_sql(files("cascade_cli.postgres.queue") / "queue.sql")
 LONGEST_ERROR: Final = 1_024
 """Characters of ``last_error``."""
+MOST_BYTES: Final = 16_000_000
+"""Of the events of one claim, before decompression: a batch of very large ones must fit into memory."""
 _READY: Final = {Lane.STUDENT: "ready_for_student", Lane.TEACHER: "ready_for_teacher"}
 _REAPED_AT_ONCE: Final = 1_000
 _EMPTY: Final = LaneState(0, 0, 0, None, None)
@@ -116,24 +121,23 @@ class Queue:
             limit: at least 1.
 
         Returns:
-            By id; fewer where fewer wait, or where others are just claiming; one alone where its workers died before.
+            By id; fewer where fewer wait, where others are just claiming, or where the events together are larger than
+            ``MOST_BYTES``; one alone where its workers died before.
 
         Raises:
             DependencyError: the server cannot be reached or refuses; what it had given out by then expires.
         """
         fence = f"{self._worker}/{self._new_id()}"
         rules = {"max_attempts": self.settings.max_attempts, "alone_from": self.settings.alone_from}
+        values = {"fence": fence, "limit": limit, "lease_s": self.settings.lease_s, **rules}
         with self._pool.explained() as connection:
-            taken = connection.execute(
-                self._claims[lane], {"fence": fence, "limit": limit, "lease_s": self.settings.lease_s, **rules}
-            ).fetchall()
-            if not taken:
-                return ()
-            with connection.cursor(row_factory=class_row(_StoredClaim)) as cursor:
-                queue_ids = [queue_id for (queue_id,) in taken]
-                cursor.execute(self._queries["fetch_claimed"], {"queue_ids": queue_ids, "fence": fence})
-                claims = [stored.claimed(fence) for stored in cursor]
-        return self._without_strays(lane, claims)
+            taken = [queue_id for (queue_id,) in connection.execute(self._claims[lane], values)]
+            claims = self._fetched(connection, taken, fence) if taken else []
+        # The largest events of a claim that is too large, and what another worker escalated between our look at the
+        # decisions and our lock on the row, are for whoever comes next.
+        kept = [claim for claim in claims if lane is Lane.TEACHER or claim.escalation is None]
+        self._give_back(set(taken) - {claim.queue_id for claim in kept}, fence)
+        return tuple(kept)
 
     def renew(self, claims: Collection[Claimed]) -> frozenset[str]:
         """Hold claims for the length of another lease.
@@ -210,12 +214,17 @@ class Queue:
             states = {Lane.TEACHER if escalated else Lane.STUDENT: LaneState(*state) for escalated, *state in found}
         return {lane: states.get(lane, _EMPTY) for lane in Lane}
 
-    def _without_strays(self, lane: Lane, claims: Sequence[Claimed]) -> tuple[Claimed, ...]:
-        """Give back what another worker escalated between our look at the decisions and our lock on the row."""
-        if lane is Lane.TEACHER:
-            return tuple(claims)
-        self.release([claim for claim in claims if claim.escalation is not None])
-        return tuple(claim for claim in claims if claim.escalation is None)
+    def _fetched(self, connection: Connection, queue_ids: Sequence[str], fence: str) -> list[Claimed]:
+        values = {"queue_ids": queue_ids, "fence": fence, "most_bytes": MOST_BYTES}
+        with connection.cursor(row_factory=class_row(_StoredClaim)) as cursor:
+            cursor.execute(self._queries["fetch_claimed"], values)
+            return [stored.claimed(fence) for stored in cursor]
+
+    def _give_back(self, queue_ids: Collection[str], fence: str) -> None:
+        if queue_ids:
+            values = {"queue_ids": list(queue_ids), "fences": [fence] * len(queue_ids), "reason": None}
+            with self._pool.explained() as connection:
+                connection.execute(self._queries["release"], values)
 
     def _held(self, query: str, claims: Collection[Claimed], values: Mapping[str, object]) -> frozenset[str]:
         if not claims:

@@ -55,32 +55,50 @@ WHERE queue.{id} = chosen.id
 RETURNING queue.{id}::text AS queue_id;
 
 -- name: fetch_claimed
--- A statement of its own, for it must see decisions that were persisted while the claim waited for its locks. Times as
--- JSON have one form whatever the session's habits are.
+-- A statement of its own, for it must see decisions that were persisted while the claim waited for its locks. Sizes are
+-- summed over compressed values, which need not be fetched for it; there is always a first row. Times as JSON have one
+-- form whatever the session's habits are.
+WITH weighed AS (
+    SELECT
+        queue.{id} AS id,
+        queue.{event_id}::text AS event_id,
+        queue.{attempts} AS attempts,
+        {event_key} AS known_event_id,
+        {arena} AS arena,
+        {content} AS content,
+        {attributes} AS attributes,
+        {participant_set} AS participant_set,
+        {disclosure_class} AS disclosure_class,
+        {source_kind} AS source_kind,
+        {emitted_at} AS emitted_at,
+        sum(coalesce(pg_column_size({content}), 0) + coalesce(pg_column_size({attributes}), 0))
+            OVER (ORDER BY queue.{id} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM {queue} AS queue
+    LEFT JOIN {events} AS event ON {event_key} = queue.{event_id}
+    WHERE queue.{id} = ANY(%(queue_ids)s::text[]::{id_type}[])
+        AND queue.{status} = 'claimed'
+        AND queue.{claimed_by} = %(fence)s
+)
 SELECT
-    queue.{id}::text AS queue_id,
-    queue.{event_id}::text AS event_id,
-    queue.{attempts} AS attempts,
+    id::text AS queue_id,
+    weighed.event_id AS event_id,
+    attempts,
     coalesce(mark.interruptions, 0) AS interruptions,
     escalation.reason AS reason,
     escalation.decided_at AS decided_at,
-    {event_key}::text AS known_event_id,
-    {arena}::text AS arena,
-    {content}::text AS content,
-    {attributes}::text AS attributes,
-    to_jsonb({participant_set})::text AS participant_set,
-    {disclosure_class}::text AS disclosure_class,
-    {source_kind}::text AS source_kind,
-    to_jsonb({emitted_at}) #>> '{{}}' AS emitted_at
-FROM {queue} AS queue
-LEFT JOIN {events} AS event ON {event_key} = queue.{event_id}
-LEFT JOIN {marks} AS mark ON mark.queue_id = queue.{id}::text
-LEFT JOIN {escalations} AS escalation
-    ON escalation.event_id = queue.{event_id}::text AND escalation.queue_id = queue.{id}::text
-WHERE queue.{id} = ANY(%(queue_ids)s::text[]::{id_type}[])
-    AND queue.{status} = 'claimed'
-    AND queue.{claimed_by} = %(fence)s
-ORDER BY queue.{id};
+    known_event_id::text AS known_event_id,
+    arena::text AS arena,
+    content::text AS content,
+    attributes::text AS attributes,
+    to_jsonb(participant_set)::text AS participant_set,
+    disclosure_class::text AS disclosure_class,
+    source_kind::text AS source_kind,
+    to_jsonb(emitted_at) #>> '{{}}' AS emitted_at
+FROM weighed
+LEFT JOIN {marks} AS mark ON mark.queue_id = id::text
+LEFT JOIN {escalations} AS escalation ON escalation.event_id = weighed.event_id AND escalation.queue_id = id::text
+WHERE coalesce(bytes_before, 0) < %(most_bytes)s
+ORDER BY id;
 
 -- name: held
 -- Locked in the order of ids, as everywhere, so that two statements never wait for each other in a circle.
