@@ -25,15 +25,19 @@ class Ceiling:
     _passed: deque[tuple[float, int]] = field(init=False, default_factory=deque)
     _in_minute: int = field(init=False, default=0)
 
-    def take(self, wanted: int) -> int:
-        """How many of the wanted may pass now; they count as passed."""
+    def left(self, wanted: int) -> int:
+        """How many of the wanted could pass now."""
         if self.per_min is None:
             return wanted
         now = self.clock()
         while self._passed and now - self._passed[0][0] >= _MINUTE_S:
             self._in_minute -= self._passed.popleft()[1]
-        passing = max(0, min(wanted, self.per_min - self._in_minute))
-        if passing:
-            self._passed.append((now, passing))
+        return max(0, min(wanted, self.per_min - self._in_minute))
+
+    def take(self, wanted: int) -> int:
+        """How many of the wanted may pass now; they count as passed."""
+        passing = self.left(wanted)
+        if passing and self.per_min is not None:
+            self._passed.append((self.clock(), passing))
             self._in_minute += passing
         return passing

@@ -42,6 +42,11 @@ class Outages:
         return self.since is not None
 
     @property
+    def is_suspected(self) -> bool:
+        """Whether most calls fail of late, be it an outage yet or not: then a failure says nothing of its event."""
+        return self.is_away or self._failing_since is not None
+
+    @property
     def lasts_s(self) -> float:
         """How long the present outage has lasted, from its first failed call; 0 while there is none."""
         return 0.0 if self.since is None else self.clock() - self.since
@@ -68,11 +73,16 @@ class Outages:
             self.since = self._failing_since
             self._probe_at = now + self._probe_pause_s
 
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether a call could be made now, as :meth:`may_call` would say."""
+        return not self.is_away or (not self._is_probing and self.clock() >= self._probe_at)
+
     def may_call(self) -> bool:
         """Whether a call may be made now; true during an outage for one probe at a time, which this call then is."""
         if not self.is_away:
             return True
-        if self._is_probing or self.clock() < self._probe_at:
+        if not self.probe_is_due:
             return False
         self._is_probing = True
         return True

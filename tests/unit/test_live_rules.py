@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
-from cascade_cli.live.modes import UNREADABLE, Environment, Mode, Switches, mode_of
+from cascade_cli.live.modes import Environment, in_force
 from cascade_cli.live.outages import Outages
+from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
 
-READY = Environment(enabled=True, has_student=True, flip=True, policy_fingerprint="p1", version=(0, 5, 0))
+READY = Environment(enabled=True, has_student=True, flip=True, policy_fingerprint="p1", version="0.5.0")
+OPEN = Switch(killed=False, flip_allowed=True)
 
 
 @dataclass
@@ -32,33 +34,35 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("environment", "switches", "mode"),
+    ("environment", "switch", "kill_file", "name"),
     [
-        (READY, Switches(), Mode.FLIPPED),
-        (replace(READY, flip=False), Switches(), Mode.SHADOW),
-        (READY, Switches(flip_allowed=False), Mode.SHADOW),
-        (replace(READY, has_student=False), Switches(), Mode.TEACHER),
-        (READY, Switches(policy_fingerprint="p2"), Mode.TEACHER),
-        (READY, Switches(policy_fingerprint="p1"), Mode.FLIPPED),
-        (READY, Switches(oldest_version=(0, 5, 1)), Mode.TEACHER),
-        (READY, Switches(oldest_version=(0, 5, 0)), Mode.FLIPPED),
-        (READY, Switches(kill_file=True), Mode.OFF),
-        (READY, UNREADABLE, Mode.OFF),
-        (replace(READY, enabled=False), Switches(), Mode.OFF),
+        (READY, OPEN, False, "flip"),
+        (replace(READY, flip=False), OPEN, False, "shadow"),
+        (READY, replace(OPEN, flip_allowed=False), False, "shadow"),
+        (replace(READY, has_student=False, flip=False), OPEN, False, "teacher"),
+        (READY, replace(OPEN, policy_fingerprint="p2"), False, "off"),
+        (READY, replace(OPEN, policy_fingerprint="p1"), False, "flip"),
+        (READY, replace(OPEN, oldest_worker_version="0.5.1"), False, "off"),
+        (READY, replace(OPEN, oldest_worker_version="0.5"), False, "flip"),
+        (READY, OPEN, True, "off"),
+        (READY, UNREADABLE, False, "off"),
+        (replace(READY, enabled=False), OPEN, False, "off"),
     ],
 )
-def test_each_switch_leads_where_the_contract_says(environment: Environment, switches: Switches, mode: Mode) -> None:
-    standing = mode_of(environment, switches)
-    assert standing.mode is mode
-    assert (standing.reason is None) == (mode is Mode.FLIPPED or not environment.flip)
+def test_each_switch_leads_where_the_contract_says(
+    environment: Environment, switch: Switch, kill_file: bool, name: str
+) -> None:
+    found = in_force(environment, switch, kill_file=kill_file)
+    assert found.name == name
+    assert found.asks_student == (name in {"flip", "shadow"})
+    assert (found.reason is None) == (name == "flip" or (name == "shadow" and not environment.flip))
 
 
 def test_no_switch_ever_switches_anything_on() -> None:
-    order = [Mode.OFF, Mode.TEACHER, Mode.SHADOW, Mode.FLIPPED]
-
-    def rank(enabled: bool, student: bool, flip: bool, kill_file: bool, killed: bool, allowed: bool) -> int:
+    def rank(enabled: bool, student: bool, flip: bool, kill_file: bool, killed: bool, allowed: bool) -> tuple[int, int]:
         environment = replace(READY, enabled=enabled, has_student=student, flip=flip)
-        return order.index(mode_of(environment, Switches(kill_file, killed, allowed)).mode)
+        found = in_force(environment, Switch(killed=killed, flip_allowed=allowed), kill_file=kill_file)
+        return found.mode, found.asks_student
 
     for states in product([False, True], repeat=6):
         enabled, student, flip, kill_file, killed, allowed = states
@@ -69,6 +73,7 @@ def test_no_switch_ever_switches_anything_on() -> None:
         assert rank(enabled, student, flip, True, killed, allowed) <= here
         assert rank(enabled, student, flip, kill_file, True, allowed) <= here
         assert rank(enabled, student, flip, kill_file, killed, False) <= here
+        assert here[0] < Mode.FLIP or (enabled and student and flip and allowed and not (kill_file or killed))
 
 
 # Outages
