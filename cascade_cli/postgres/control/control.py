@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from importlib.resources import files
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 QUERIES: Final = read_named_sql(files("cascade_cli.postgres.control") / "control.sql")
 LONGEST_WAIT_S: Final = 5.0
 """How long switching off waits for transactions that are writing."""
+
+
+class StillWritingError(DependencyError):
+    """Switched, and obeyed by whatever begins from now on; but a transaction that began before it is still writing."""
 
 
 class Control:
@@ -68,8 +73,8 @@ class Control:
         """Switch the student off. When this returns, nothing of a student's can be committed any more.
 
         Raises:
-            DependencyError: the server cannot be reached, in which case only the kill file works; or a transaction goes
-                on writing, in which case the row is switched all the same.
+            StillWritingError: the row is switched, but a transaction goes on writing for longer than is waited.
+            DependencyError: the server cannot be reached or refuses; then only the kill file works.
         """
         return self._change("kill", who, reason, {"killed": True})
 
@@ -117,10 +122,20 @@ class Control:
             DependencyError: as `kill` says.
         """
         with self._pool.explained() as connection:
-            connection.execute(self._queries["forbid_flip"], _audit("unflip", who, reason))
+            with self._changing(connection):
+                connection.execute(self._queries["forbid_flip"], _audit("unflip", who, reason))
             switch = self._read(connection)
         self._wait_for_writers()
         return switch
+
+    def note(self, action: str, *, who: str, reason: str) -> None:
+        """Write down that a switch outside of the row was thrown, as ``flip`` is by whoever starts a worker.
+
+        Raises:
+            DependencyError: the server cannot be reached or refuses.
+        """
+        with self._pool.explained() as connection:
+            connection.execute(self._queries["note"], _audit(action, who, reason))
 
     def switches(self, limit: int) -> tuple[Switched, ...]:
         """What was switched, newest first.
@@ -134,7 +149,7 @@ class Control:
 
     def _change(self, action: str, who: str, reason: str | None, parts: Mapping[str, object]) -> Switch:
         with self._pool.explained() as connection:
-            with connection.transaction():
+            with self._changing(connection):
                 connection.execute(self._queries["one_at_a_time"])
                 connection.execute(self._queries["change"], {**_UNCHANGED, **parts, **_audit(action, who, reason)})
             switch = self._read(connection)
@@ -142,14 +157,20 @@ class Control:
         self._wait_for_writers()
         return switch
 
+    @contextmanager
+    def _changing(self, connection: Connection) -> Iterator[None]:
+        """A transaction that waits for no lock longer than it may: whoever looks at the row must not disarm it."""
+        with connection.transaction():
+            connection.execute(self._queries["bound_wait"], {"timeout_ms": self._timeout_ms})
+            yield
+
     def _wait_for_writers(self) -> None:
         with self._pool.explained() as connection:
             try:
-                with connection.transaction():
-                    connection.execute(self._queries["bound_wait"], {"timeout_ms": self._timeout_ms})
+                with self._changing(connection):
                     connection.execute(self._queries["wait_for_writers"])
             except errors.LockNotAvailable as error:
-                raise DependencyError(
+                raise StillWritingError(
                     f"{redacted(self._pool.dsn)}: switched, but a transaction that began before it is still writing.",
                     hint="Whatever begins from now on obeys. Run it again to wait for the rest.",
                 ) from error

@@ -61,5 +61,10 @@ WITH before AS MATERIALIZED (
 INSERT INTO {switches} (who, action, reason, before, after)
 SELECT %(who)s, %(action)s, %(reason)s, (SELECT to_jsonb(before) FROM before), to_jsonb(changed) FROM changed;
 
+-- name: note
+-- The row stays as it is, so before and after are the same.
+INSERT INTO {switches} (who, action, reason, before, after)
+SELECT %(who)s, %(action)s, %(reason)s, to_jsonb(control), to_jsonb(control) FROM {control} AS control WHERE only_row;
+
 -- name: switches
 SELECT at, who, action, reason FROM {switches} ORDER BY id DESC LIMIT %(limit)s;

@@ -75,7 +75,7 @@ class Switched:
     Attributes:
         at: aware UTC, by the server's clock.
         who: a person or a worker.
-        action: ``kill``, ``revive``, ``unflip``, ``allow_flip`` or ``approve``.
+        action: ``kill``, ``revive``, ``unflip``, ``allow_flip``, ``approve`` or ``flip``.
         reason: as it was given; None where none was.
     """
 
