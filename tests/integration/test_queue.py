@@ -344,3 +344,20 @@ def test_several_threads_share_one_queue_and_no_event_is_given_twice(rig: Rig) -
         claims = [claim for part in threads.map(lambda _: queue.claim(Lane.STUDENT, 7), range(60)) for claim in part]
     assert len({claim.event_id for claim in claims}) == len(claims)
     assert len(claims) + len(queue.claim(Lane.STUDENT, 400)) == 400
+
+
+def test_a_row_that_the_team_makes_anew_for_an_event_is_the_students_again(rig: Rig) -> None:
+    """And a decision about it replaces the one about the row that is gone, so that it is in one lane, not in neither."""
+    (claim,) = rig.claimed("e1")
+    queue = rig.queue()
+    writer = rig.writer(queue)
+    writer.write([escalated(claim)], Mode.FLIP)
+    rig.execute("DELETE FROM distillation_queue")
+    rig.execute("INSERT INTO distillation_queue (event_id) VALUES ('e1')")
+    assert queue.claim(Lane.TEACHER, 1) == ()
+    (anew,) = queue.claim(Lane.STUDENT, 1)
+    writer.write([replace(escalated(anew), reason="verifier")], Mode.FLIP)
+    assert queue.claim(Lane.STUDENT, 1) == ()
+    (waiting,) = queue.claim(Lane.TEACHER, 1)
+    assert waiting.escalation is not None
+    assert waiting.escalation.reason == "verifier"
