@@ -347,7 +347,7 @@ def test_several_threads_share_one_queue_and_no_event_is_given_twice(rig: Rig) -
 
 
 def test_a_row_that_the_team_makes_anew_for_an_event_is_the_students_again(rig: Rig) -> None:
-    """And a decision about it replaces the one about the row that is gone, so that it is in one lane, not in neither."""
+    """A decision about it replaces the one about the row that is gone, so that it is in one lane, not in neither."""
     (claim,) = rig.claimed("e1")
     queue = rig.queue()
     writer = rig.writer(queue)
