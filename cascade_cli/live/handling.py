@@ -18,7 +18,7 @@ from cascade_cli.live.modes import InForce
 from cascade_cli.live.rules import Rules
 from cascade_cli.live.studying import StudentDesk, Unasked
 from cascade_cli.live.switching import Switchboard
-from cascade_cli.live.teaching import Lesson, NotTaughtError, TeacherAwayError, TeacherDesk
+from cascade_cli.live.teaching import GivenUpError, Lesson, NotTaughtError, TeacherAwayError, TeacherDesk
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed
 from cascade_cli.postgres.writing import JudgedAnswer, Standing, TeacherWritten, ToEscalate
@@ -181,6 +181,8 @@ class Handling:
             lesson = await self.teacher.teach(claim, event)
         except TeacherAwayError:
             await self.give_back(claim, OUTAGE)
+        except GivenUpError:
+            await self.give_back(claim, SHUTDOWN)
         except NotTaughtError as error:
             await self._charge(claim, str(error))
         else:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cascade_cli.clients import CallFailed
+from cascade_cli.clients import GIVEN_UP, CallFailed
 from cascade_cli.event_block import event_block
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.outages import Outages
@@ -49,7 +49,11 @@ class Lesson:
 
 
 class TeacherAwayError(Exception):
-    """The teacher is away, or nobody waits for it any more; that says nothing of the event."""
+    """The teacher is away; that says nothing of the event."""
+
+
+class GivenUpError(Exception):
+    """Nobody waits for the answer any more: the worker ends."""
 
 
 class NotTaughtError(Exception):
@@ -104,6 +108,7 @@ class TeacherDesk:
 
         Raises:
             TeacherAwayError: the endpoint is away.
+            GivenUpError: the worker ends.
             NotTaughtError: no usable answer, for which the event is charged.
         """
         taught: asyncio.Future[Lesson] = asyncio.get_running_loop().create_future()
@@ -169,7 +174,9 @@ class TeacherDesk:
     def _settle(self, waiting: _Waiting, found: dict[str, object] | CallFailed, llm_ms: float) -> None:
         if waiting.taught.done():
             return
-        if isinstance(found, CallFailed):
+        if isinstance(found, CallFailed) and found.kind is GIVEN_UP:
+            waiting.taught.set_exception(GivenUpError)
+        elif isinstance(found, CallFailed):
             self._measures.called("teacher", found.kind.name)
             waiting.taught.set_exception(NotTaughtError(f"{found.kind.name}: {found.detail}"))
         elif usable_extraction(found) is None:
