@@ -148,7 +148,8 @@ class Handling:
             await self._teach(claim, event)
 
     async def _judged(self, claim: Claimed, event: Event, judged: Judged) -> None:
-        await self._watch_quality(judged)
+        if judged.tells:
+            await self._watch_quality(judged)
         if judged.decision.reason is not None:
             await self._escalate(claim, ToEscalate(claim, judged.decision.reason, judged.answer))
             return

@@ -22,11 +22,13 @@ class Judged:
         answer: as it is recorded.
         decision: what the gates made of it.
         extraction: None where none could be read.
+        tells: whether it says anything of how good the student is; an endpoint that is away does not.
     """
 
     answer: JudgedAnswer
     decision: Decision
     extraction: dict[str, object] | None
+    tells: bool = True
 
 
 @dataclass(frozen=True, slots=True)

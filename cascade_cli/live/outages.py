@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 DECLARED_AFTER_S = 30.0
 _MOST_CALLS = 4_096
 _SHARE_FAILED = 0.5
+# Before half of the last calls have failed, too many events would go to the teacher for nothing they did.
+_SUSPICIOUS_ROW = 3
 _FIRST_PROBE_S, _LONGEST_PROBE_S = 1.0, 30.0
 
 
@@ -32,6 +34,7 @@ class Outages:
     since: float | None = None
     _calls: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=_MOST_CALLS))
     _failing_since: float | None = None
+    _lost_in_a_row: int = 0
     _probe_at: float = 0.0
     _probe_pause_s: float = _FIRST_PROBE_S
     _is_probing: bool = False
@@ -43,8 +46,8 @@ class Outages:
 
     @property
     def is_suspected(self) -> bool:
-        """Whether most calls fail of late, be it an outage yet or not: then a failure says nothing of its event."""
-        return self.is_away or self._failing_since is not None
+        """Whether calls fail in a row, or most of them of late: then a failure says nothing of its event."""
+        return self.is_away or self._failing_since is not None or self._lost_in_a_row >= _SUSPICIOUS_ROW
 
     @property
     def lasts_s(self) -> float:
@@ -54,6 +57,7 @@ class Outages:
     def answered(self) -> None:
         """A call was answered, whatever the answer is worth."""
         self._note(failed=False)
+        self._lost_in_a_row = 0
         if self.is_away:
             self._calls.clear()
             self._failing_since = None
@@ -64,6 +68,7 @@ class Outages:
     def failed(self) -> None:
         """A call found nobody: refused, no name, no handshake, 429, 502, 503 or 504."""
         now = self._note(failed=True)
+        self._lost_in_a_row += 1
         if self.is_away:
             if self._is_probing:
                 self._is_probing = False

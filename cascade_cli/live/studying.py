@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import Enum
 
 from cascade_cli.clients import GIVEN_UP, CallFailed, Reply
@@ -102,4 +103,6 @@ class StudentDesk:
         self.outages.failed()
         self._measures.endpoint("student", is_away=self.outages.is_away)
         # One that fails among many that are answered fails by itself.
-        return Unasked.AWAY if self.outages.is_suspected else self.judge.judge(event, None)
+        if self.outages.is_suspected:
+            return Unasked.AWAY
+        return replace(self.judge.judge(event, None), tells=False)

@@ -56,7 +56,7 @@ class Stage:
         """``cascade run`` to its end within this process."""
         return cascade(self.folder, self.endpoint.url, "run", *words, "--json", env=self.environment(env))
 
-    def start(self, *words: str, env: Mapping[str, str] | None = None):
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """``cascade run`` in a process of its own."""
         return start(self.folder, self.endpoint.url, "run", *words, "--json", env=self.environment(env))
 
@@ -84,11 +84,24 @@ class Stage:
         self.rows("DELETE FROM distillation_traces")
         self.rows("INSERT INTO distillation_queue (event_id) SELECT id FROM events ORDER BY emitted_at, id")
 
+    def enqueue_copies(self, events: int, prefix: str) -> None:
+        """Put shipped events into the queue under other names; the endpoints know them by their text."""
+        self.rows(
+            "WITH chosen AS (SELECT *, row_number() OVER (ORDER BY id) AS place FROM events WHERE id LIKE 'evt-%%'),"
+            " many AS (SELECT generate_series(0, %s - 1) AS number),"
+            " copied AS (INSERT INTO events SELECT %s || number, arena, content, attributes, participant_set,"
+            " disclosure_class, source_kind, emitted_at FROM many"
+            " JOIN chosen ON place = number %% (SELECT count(*) FROM chosen) + 1 RETURNING id)"
+            " INSERT INTO distillation_queue (event_id) SELECT id FROM copied",
+            events,
+            prefix,
+        )
+
     def enqueue_again(self) -> None:
         """Put everything back to the beginning."""
         self.rows(
             "TRUNCATE distillation_queue, distillation_traces, entities, facts, relationships, event_distillations,"
-            " cascade_escalations, cascade_queue_marks, cascade_touched_rows, cascade_student_answers"
+            " cascade_escalations, cascade_queue_marks, cascade_touched_rows, cascade_student_answers RESTART IDENTITY"
         )
         self.rows("INSERT INTO distillation_queue (event_id) SELECT id FROM events ORDER BY emitted_at, id")
 

@@ -117,6 +117,22 @@ def test_one_failure_among_many_answers_never_starts_the_half_minute() -> None:
     assert not outages.is_away
 
 
+def test_three_calls_in_a_row_that_find_nobody_are_suspicious_and_one_answer_clears_it() -> None:
+    clock = Clock()
+    outages = Outages(clock)
+    for _ in range(600):
+        clock.now += 0.01
+        outages.answered()
+    outages.failed()
+    outages.failed()
+    assert not outages.is_suspected
+    outages.failed()
+    assert outages.is_suspected
+    assert not outages.is_away
+    outages.answered()
+    assert not outages.is_suspected
+
+
 def test_during_an_outage_one_probe_at_a_time_is_made_and_ever_less_often() -> None:
     clock = Clock()
     outages = Outages(clock)
