@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.config import Settings
 from cascade_cli.console import Result
 
 
@@ -54,15 +53,9 @@ def kill(
     """
     from cascade_cli.live.kill_run import KillOptions, run_kill
     from cascade_cli.live.killing import Approval
+    from cascade_cli.policy_in_force import policy_in_force
 
     session: Session = ctx.obj
     settings = session.settings()
     options = KillOptions(turn and turn.value, reason, allow_flip, Approval(policy, oldest_version, stage))
-    return run_kill(options, settings, lambda: _policy_of(settings))
-
-
-def _policy_of(settings: Settings) -> str:
-    """The fingerprint of the policy in force here; only a look at the state needs it, for it takes a second."""
-    from cascade_cli.simulate import read_wanted
-
-    return read_wanted(settings).base.fingerprint
+    return run_kill(options, settings, policy_in_force(settings).fingerprint)

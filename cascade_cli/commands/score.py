@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N, Settings
+from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
 from cascade_cli.console import Result
 
 
@@ -57,6 +57,7 @@ def score(
       cascade score --by-prompt-hash --fail-under 0.85 --each-hash
       cascade score --fail-under 0.85 --gate-for-flip
     """
+    from cascade_cli.policy_in_force import policy_in_force
     from cascade_cli.scoring import Conditions, FlipGateWanted, Inquiry, PairSource, run_score
 
     session: Session = ctx.obj
@@ -64,13 +65,6 @@ def score(
     columns = [*(["system_prompt_hash"] if by_prompt_hash or each_hash else []), *(by or [])]
     conditions = Conditions(settings[SCORE_MIN_N], allow_empty, max_error_rate, fail_under, each_hash, on_rate)
     pairs = PairSource(source, since, strict, processes)
-    for_flip = FlipGateWanted(_policy_of(settings)) if gate_for_flip else None
+    for_flip = FlipGateWanted(policy_in_force(settings).fingerprint) if gate_for_flip else None
     inquiry = Inquiry(pairs, tuple(columns), preset, worst, tuple(explain or ()), explain_all, conditions, for_flip)
     return run_score(inquiry, settings, session.console)
-
-
-def _policy_of(settings: Settings) -> str:
-    """The fingerprint of the policy in force here; only a gate for the flip needs it."""
-    from cascade_cli.simulate import read_wanted
-
-    return read_wanted(settings).base.fingerprint

@@ -18,8 +18,8 @@ def status(ctx: typer.Context) -> Result:
       cascade status --json | jq .data.lanes.teacher.depth
     """
     from cascade_cli.live.status_run import run_status
-    from cascade_cli.simulate import read_wanted
+    from cascade_cli.policy_in_force import policy_in_force
 
     session: Session = ctx.obj
     settings = session.settings()
-    return run_status(settings, read_wanted(settings).base.fingerprint)
+    return run_status(settings, policy_in_force(settings).fingerprint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -44,20 +43,20 @@ class KillOptions:
     approval: Approval = _NOTHING
 
 
-def run_kill(options: KillOptions, settings: Settings, policy_fingerprint: Callable[[], str]) -> Result:
+def run_kill(options: KillOptions, settings: Settings, policy_fingerprint: str) -> Result:
     """Do what was asked.
 
     Args:
         options: as typed.
         settings: say where the switches are.
-        policy_fingerprint: of the policy of these settings; asked for where the state is shown.
+        policy_fingerprint: of the policy of these settings, for showing the state.
 
     Raises:
         UsageError: flags that do nothing here, or no switch is configured.
     """
     _check(options)
     if options.turn is None:
-        return _shown(settings, policy_fingerprint())
+        return _shown(settings, policy_fingerprint)
     began = time.monotonic()
     order = Order(who_switches(), options.reason)
     if options.turn == "on":
