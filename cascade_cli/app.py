@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-# The module and the function have the command's name; the sentence stands in the list of commands.
+# The module and the function have the command's name (mop_up that of mop-up); the sentence stands in the list.
 COMMANDS = {
     "demo": "See the whole of it on shipped examples, offline.",
     "init": "Write a commented cascade.toml to start from.",
@@ -37,6 +37,12 @@ COMMANDS = {
     "shadow": "Ask the student about past or live events; change nothing.",
     "score": "Measure how far the student agrees with the teacher.",
     "simulate": "Replay the policy: what escalates and why, what stays wrong.",
+    "migrate": "Make the worker's tables in a database, beside live traffic.",
+    "kill": "Switch the student off everywhere, or on again.",
+    "status": "See at one look what the worker does and what waits.",
+    "run": "Work through the queue, in shadow or with the student writing.",
+    "mop-up": "Order that the teacher distils again what the student wrote.",
+    "undo": "Bring back what the teacher replaced for one event.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
@@ -120,6 +126,7 @@ def _root() -> TyperGroup:
 
 
 def _load(name: str) -> TyperCommand | TyperGroup:
+    name = name.replace("-", "_")
     loaded: TyperCommand | TyperGroup = getattr(import_module(f"cascade_cli.commands.{name}"), name)
     return loaded
 

@@ -83,9 +83,9 @@ _PLAIN_ENTITY = frozenset({"name", "type", "email"})
 _PLAIN_RELATIONSHIP_FIELDS = ("source", "type", "target")
 _PLAIN_RELATIONSHIP = frozenset(_PLAIN_RELATIONSHIP_FIELDS)
 _FACT_FIELDS = ("subject", "predicate", "object", "statement", "category")
-_SOURCE_KEYS = ("source", "from", "head", "subject")
-_TYPE_KEYS = ("type", "predicate", "relation", "label")
-_TARGET_KEYS = ("target", "to", "tail", "object")
+SOURCE_KEYS = ("source", "from", "head", "subject")
+TYPE_KEYS = ("type", "predicate", "relation", "label")
+TARGET_KEYS = ("target", "to", "tail", "object")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 
 
@@ -232,7 +232,7 @@ def _relationship(item: object, config: ScoringConfig) -> Relationship:
     if item.keys() >= _PLAIN_RELATIONSHIP:
         source, kind, target = _fields(item, _PLAIN_RELATIONSHIP_FIELDS)
     else:
-        source, kind, target = (first_present(item, keys) for keys in (_SOURCE_KEYS, _TYPE_KEYS, _TARGET_KEYS))
+        source, kind, target = (first_present(item, keys) for keys in (SOURCE_KEYS, TYPE_KEYS, TARGET_KEYS))
     kind = label_form(kind)
     rewritten = kind in config.inverse_relations
     if rewritten:

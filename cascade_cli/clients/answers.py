@@ -131,10 +131,12 @@ def align_events(text: str, events: int) -> list[dict[str, object] | None]:
         found = [document]
     places: list[dict[str, object] | None] = [None] * events
     nameless: list[dict[str, object]] = []
-    for item in found if isinstance(found, list) else []:
+    found = found if isinstance(found, list) else []
+    for item in found:
         if not isinstance(item, dict):
             continue
-        index = item.get("index")
+        # Where one is asked about alone, and one comes, it is that one's, whatever number its block had.
+        index = 0 if events == len(found) == 1 else item.get("index")
         said = {key: value for key, value in item.items() if key != "index"}
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < events and places[index] is None:
             places[index] = said

@@ -94,6 +94,7 @@ def _keep_inputs(output: Path | None, arguments: Iterable[object]) -> None:
 def command(function: Callable[..., Result]) -> TyperCommand:
     """Declare a command of the function's name, which takes a ``typer.Context`` whose ``obj`` is the ``Session``.
 
+    An underscore in the name is a hyphen on the command line.
     The docstring is the help; what stands from ``Example:`` on keeps its lines.
     """
     declared: TyperCommand = _built(function, Command)
@@ -110,7 +111,7 @@ def _built(function: Callable[..., object], cls: type[TyperCommand]) -> Any:  # 
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     # The control character tells the formatter to leave the lines of this paragraph alone.
     text = cleandoc(function.__doc__ or "").replace("Example:", "\b\nExample:")
-    app.command(function.__name__, cls=cls, help=text)(function)
+    app.command(function.__name__.replace("_", "-"), cls=cls, help=text)(function)
     return typer.main.get_command(app)
 
 

@@ -34,6 +34,9 @@ def score(
     ] = None,
     each_hash: Annotated[bool, typer.Option("--each-hash", help="Every prompt hash must pass the gate.")] = False,
     on_rate: Annotated[bool, typer.Option("--on-rate", help="Judge the rate, not its lower bound.")] = False,
+    gate_for_flip: Annotated[
+        bool, typer.Option("--gate-for-flip", help="Keep the verdict on the prompt in force for cascade run --flip.")
+    ] = False,
     min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer scored pairs: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer pairs are no failure.")] = False,
     max_error_rate: Annotated[
@@ -44,19 +47,24 @@ def score(
 ) -> Result:
     """Measure how far the student agrees with the teacher, item by item.
 
-    Reads recorded pairs from a file (Parquet or JSON Lines, also compressed), or from the workspace.
+    Reads recorded pairs from a file (Parquet or JSON Lines, also compressed), or from the workspace. With
+    --gate-for-flip the gate is judged on the answers of STUDENT_MODEL under the teacher prompt that is in force (the
+    file's, else the newest trace's), at least 30 of them, and the verdict is kept: cascade run --flip asks for one.
 
     Example:
       cascade score pairs.jsonl.gz --by-prompt-hash
       cascade score pairs.jsonl.gz --explain evt-17
       cascade score --by-prompt-hash --fail-under 0.85 --each-hash
+      cascade score --fail-under 0.85 --gate-for-flip
     """
-    from cascade_cli.scoring import Conditions, Inquiry, PairSource, run_score
+    from cascade_cli.policy_in_force import policy_in_force
+    from cascade_cli.scoring import Conditions, FlipGateWanted, Inquiry, PairSource, run_score
 
     session: Session = ctx.obj
     settings = session.settings({SCORE_CLUSTER_BY: cluster_by, SCORE_MIN_N: min_n})
     columns = [*(["system_prompt_hash"] if by_prompt_hash or each_hash else []), *(by or [])]
     conditions = Conditions(settings[SCORE_MIN_N], allow_empty, max_error_rate, fail_under, each_hash, on_rate)
     pairs = PairSource(source, since, strict, processes)
-    inquiry = Inquiry(pairs, tuple(columns), preset, worst, tuple(explain or ()), explain_all, conditions)
+    for_flip = FlipGateWanted(policy_in_force(settings).fingerprint) if gate_for_flip else None
+    inquiry = Inquiry(pairs, tuple(columns), preset, worst, tuple(explain or ()), explain_all, conditions, for_flip)
     return run_score(inquiry, settings, session.console)

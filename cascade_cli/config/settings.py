@@ -44,6 +44,8 @@ def _optional(kind: Kind[V]) -> Kind[V | None]:
 _OPTIONAL_TEXT = _optional(TEXT)
 _OPTIONAL_PATH = _optional(PATH)
 _OPTIONAL_AMOUNT = _optional(AMOUNT)
+_OPTIONAL_COUNT = _optional(whole_number(0))
+_OPTIONAL_PORT = _optional(whole_number(1))
 
 WORKSPACE_PATH = Setting(
     "workspace.path",
@@ -73,6 +75,19 @@ POSTGRES_TRACES: Setting[Mapping[str, str]] = Setting(
 )
 POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting(
     "postgres.events", COLUMNS, {}, "Other names of the event table's columns; table names the table itself."
+)
+POSTGRES_QUEUE: Setting[Mapping[str, str]] = Setting(
+    "postgres.queue", COLUMNS, {}, "Other names of the queue table's columns; table names the table itself."
+)
+POSTGRES_ENTITIES: Setting[Mapping[str, str]] = Setting(
+    "postgres.entities",
+    COLUMNS,
+    {},
+    "Other names of the entities' columns; table; key, the columns that conflict; merges, the audit of merged rows.",
+)
+POSTGRES_FACTS: Setting[Mapping[str, str]] = Setting("postgres.facts", COLUMNS, {}, "The same for the facts.")
+POSTGRES_RELATIONSHIPS: Setting[Mapping[str, str]] = Setting(
+    "postgres.relationships", COLUMNS, {}, "The same for the relationships."
 )
 
 SCORE_CLUSTER_BY = Setting(
@@ -192,6 +207,17 @@ TEACHER_CONCURRENT_CALLS = Setting(
     "teacher.concurrent_calls", whole_number(1), 4, "Teacher calls at the same time.", env="CONCURRENT_LLM_CALLS"
 )
 
+TEACHER_TIMEOUT_S = Setting("teacher.timeout_s", SECONDS, 300.0, "The longest that one teacher call may take.")
+TEACHER_DEADLINE_S = Setting(
+    "teacher.deadline_s", SECONDS, 600.0, "The longest that all tries of one teacher call may take together."
+)
+TEACHER_TRIES = Setting(
+    "teacher.tries", whole_number(1), 2, "Requests for one answer; those refused for want of room do not count."
+)
+TEACHER_MAX_TOKENS: Setting[int | None] = Setting(
+    "teacher.max_tokens", _OPTIONAL_COUNT, None, "The longest answer about one event, in tokens."
+)
+
 LIVE_ENABLED = Setting(
     "live.enabled", FLAG, False, "Without it the worker never asks the student.", env="CASCADE_ENABLED"
 )
@@ -203,6 +229,49 @@ LIVE_MAX_ATTEMPTS = Setting(
 )
 LIVE_TRACE_ENABLED = Setting(
     "live.trace_enabled", FLAG, True, "Record teacher answers as traces.", env="DISTILL_TRACE_ENABLED"
+)
+
+LIVE_BATCH = Setting(
+    "live.batch", whole_number(1), 100, "Events that one worker holds for the student at the same time, at most."
+)
+LIVE_LEASE_S = Setting("live.lease_s", SECONDS, 120.0, "How long an event stays with a worker that has died.")
+LIVE_POLL_S = Setting("live.poll_s", SECONDS, 1.0, "The longest pause between two looks into an empty queue.")
+LIVE_STOP_S = Setting("live.stop_s", SECONDS, 30.0, "How long a worker that is to stop waits for open answers.")
+LIVE_OUTAGE_HOLD_S = Setting(
+    "live.outage_hold_s",
+    AMOUNT,
+    900.0,
+    "How long events wait for a student that is away before the teacher gets them.",
+    env="STUDENT_OUTAGE_HOLD",
+)
+LIVE_MAX_ESCALATIONS_PER_MIN: Setting[int | None] = Setting(
+    "live.max_escalations_per_min",
+    _OPTIONAL_COUNT,
+    None,
+    "So many events a minute go to the teacher and no more, over all workers of one command; nothing means no ceiling.",
+    env="MAX_ESCALATIONS_PER_MIN",
+)
+LIVE_MAX_ESCALATION_BACKLOG: Setting[int | None] = Setting(
+    "live.max_escalation_backlog",
+    _OPTIONAL_COUNT,
+    None,
+    "When so many events wait for the teacher, the student gets no more either.",
+    env="MAX_ESCALATION_BACKLOG",
+)
+LIVE_NEVER_STUDENT_CLASSES: Setting[tuple[str, ...]] = Setting(
+    "live.never_student_classes", NAMES, (), "Disclosure classes that the student never sees."
+)
+LIVE_NEVER_STUDENT_ARENAS: Setting[tuple[str, ...]] = Setting(
+    "live.never_student_arenas", NAMES, (), "Arenas that the student never sees."
+)
+LIVE_MOST_PARSE_FAILURES = Setting(
+    "live.most_parse_failures", RATE, Decimal("0.1"), "A larger share of unusable answers takes the flip away."
+)
+LIVE_MOST_UNGROUNDED = Setting(
+    "live.most_ungrounded", RATE, Decimal("0.05"), "A larger share of made-up addresses takes the flip away."
+)
+LIVE_METRICS_PORT: Setting[int | None] = Setting(
+    "live.metrics_port", _OPTIONAL_PORT, None, "Where metrics and health are served; nothing serves none."
 )
 
 SETTINGS: tuple[Setting[object], ...] = tuple(

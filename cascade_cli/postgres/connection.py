@@ -45,18 +45,23 @@ def connect(dsn: str) -> Iterator[Connection]:
         UsageError: the connection string cannot be read, or the database does not exist.
         DependencyError: the server cannot be reached, refuses, or goes away.
     """
-    limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
     with explained(dsn):
-        connection = psycopg.connect(
-            make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
-            autocommit=True,
-            # A prepared statement would be looked for on another server connection.
-            prepare_threshold=None,
-        )
+        connection = open_connection(dsn)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def open_connection(dsn: str) -> Connection:
+    """The same for whoever closes it, with the server's own errors."""
+    limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
+    return psycopg.connect(
+        make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
+        autocommit=True,
+        # A prepared statement would be looked for on another server connection.
+        prepare_threshold=None,
+    )
 
 
 @contextmanager
@@ -65,9 +70,23 @@ def explained(dsn: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _explanation(error, dsn) from error
+        raise explanation(error, dsn) from error
     except UnicodeDecodeError as error:
         raise DependencyError(f"{redacted(dsn)} sent text that is not UTF-8 ({error.reason}).") from error
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may work later: a lost connection, a deadlock, a full disk, a server that starts or stops."""
+    if isinstance(error, errors.ProgramLimitExceeded):
+        # It counts as operational, but a text that is too long for an index stays so.
+        return False
+    passing = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, DependencyError)
+    return isinstance(error, passing)
+
+
+def told(error: BaseException) -> str:
+    """What the server says, in one line without the data that it was about."""
+    return _said(error) if isinstance(error, psycopg.Error) else f"{type(error).__name__}: {error}"[:300]
 
 
 def compose(query: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
@@ -91,7 +110,8 @@ def _parts(dsn: str) -> dict[str, str | int | None]:
     return parts
 
 
-def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
+def explanation(error: psycopg.Error, dsn: str) -> CascadeError:
+    """What the server says as one clear message with its cure."""
     where, said = redacted(dsn), _said(error)
     match error:
         case errors.QueryCanceled():
@@ -103,6 +123,8 @@ def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
             return DependencyError(
                 f"{where}: {said}.", hint="Ask for GRANT USAGE on the schema and GRANT SELECT on the tables."
             )
+        case errors.UndefinedTable() if _is_ours(said):
+            return UsageError(f"{where}: {said}.", hint="Run: cascade migrate")
         case errors.UndefinedTable() | errors.UndefinedColumn() | errors.UndefinedFunction():
             return UsageError(f"{where}: {said}.", hint="Check [postgres.traces] and [postgres.events].")
         case psycopg.DataError():
@@ -111,6 +133,10 @@ def _explanation(error: psycopg.Error, dsn: str) -> CascadeError:
                 hint="Check [postgres.traces] and [postgres.events].",
             )
     return _refused(where, said)
+
+
+def _is_ours(said: str) -> bool:
+    return "cascade_" in said or "event_distillations" in said
 
 
 def _refused(where: str, said: str) -> CascadeError:

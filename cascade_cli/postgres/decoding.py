@@ -13,18 +13,10 @@ from cascade_cli.records import BadRow, Event, Row, Trace
 _DEFAULT_DISCLOSURE: Final = "private"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTrace:
-    """A row of ``page_of_traces``: texts as the server writes them, None where they are null."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event joined to whatever names it: texts as the server writes them, None where they are null."""
 
-    trace_id: str
-    event_id: str | None
-    system_prompt_hash: str | None
-    llm_model: str | None
-    user_prompt: str | None
-    raw_response: str | None
-    llm_chunk_ms: float | None
-    created_at: str
     known_event_id: str | None
     arena: str | None
     content: str | None
@@ -35,7 +27,21 @@ class StoredTrace:
     emitted_at: str | None
 
 
-class _UnreadableError(ValueError):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrace(StoredEvent):
+    """A row of ``page_of_traces``."""
+
+    trace_id: str
+    event_id: str | None
+    system_prompt_hash: str | None
+    llm_model: str | None
+    user_prompt: str | None
+    raw_response: str | None
+    llm_chunk_ms: float | None
+    created_at: str
+
+
+class UnreadableError(ValueError):
     """A value is not what its column should hold; the text says which."""
 
 
@@ -46,8 +52,8 @@ def row_of(stored: StoredTrace, table: str) -> Row | BadRow:
         missing = "event_id" if stored.event_id is None else "raw_response"
         return BadRow(where, f"{missing} is null")
     try:
-        created_at, event = _moment(stored.created_at, "created_at"), _event(stored)
-    except _UnreadableError as error:
+        created_at, event = _moment(stored.created_at, "created_at"), event_of(stored)
+    except UnreadableError as error:
         return BadRow(where, str(error))
     return Row(
         Trace(
@@ -64,7 +70,12 @@ def row_of(stored: StoredTrace, table: str) -> Row | BadRow:
     )
 
 
-def _event(stored: StoredTrace) -> Event | None:
+def event_of(stored: StoredEvent) -> Event | None:
+    """The event of a row; None where it is missing.
+
+    Raises:
+        UnreadableError: a column does not hold what it should.
+    """
     if stored.known_event_id is None:
         return None
     attributes = _json(stored.attributes, "attributes")
@@ -80,7 +91,7 @@ def _event(stored: StoredTrace) -> Event | None:
     )
 
 
-def _participants(stored: StoredTrace) -> tuple[str, ...]:
+def _participants(stored: StoredEvent) -> tuple[str, ...]:
     listed = _json(stored.participant_set, "participant_set")
     if isinstance(listed, str):
         listed = [listed]
@@ -92,7 +103,7 @@ def _json(text: str | None, column: str) -> object:
     try:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):
-        raise _UnreadableError(f"{column} is not JSON, or too large or deeply nested") from None
+        raise UnreadableError(f"{column} is not JSON, or too large or deeply nested") from None
 
 
 def _moment(text: str, column: str) -> datetime:
@@ -101,7 +112,7 @@ def _moment(text: str, column: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _UnreadableError(f"{column} is not a moment between the years 1 and 9999") from None
+        raise UnreadableError(f"{column} is not a moment between the years 1 and 9999") from None
 
 
 def _finite(number: float | None) -> float | None:

@@ -8,10 +8,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.connection import compose, connect, explained
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.source import ANSWERS_TABLE
-from cascade_cli.storable import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,25 +71,25 @@ def _copy(connection: Connection, statement: sql.Composed, records: Iterable[Rec
 
 def _event(event: Event) -> Record:
     return (
-        _text(event.id),
-        _text(event.arena),
-        _text(event.content),
-        _text(json.dumps(dict(event.attributes), default=str)),
-        [_text(who) for who in event.participant_set],
-        _text(event.disclosure_class),
-        _text(event.source_kind),
+        cleansed(event.id),
+        cleansed(event.arena),
+        cleansed(event.content),
+        cleansed(json.dumps(dict(event.attributes), default=str)),
+        [cleansed(who) for who in event.participant_set],
+        cleansed(event.disclosure_class),
+        cleansed(event.source_kind),
         event.emitted_at,
     )
 
 
 def _trace(trace: Trace, now: datetime) -> Record:
     return (
-        _text(trace.trace_id),
-        _text(trace.event_id),
-        _text(trace.system_prompt_hash),
-        _text(trace.llm_model),
-        _text(trace.user_prompt),
-        _text(trace.raw_response),
+        cleansed(trace.trace_id),
+        cleansed(trace.event_id),
+        cleansed(trace.system_prompt_hash),
+        cleansed(trace.llm_model),
+        cleansed(trace.user_prompt),
+        cleansed(trace.raw_response),
         trace.llm_ms,
         trace.created_at or now,
     )
@@ -97,17 +97,12 @@ def _trace(trace: Trace, now: datetime) -> Record:
 
 def _answer(answer: StudentAnswer, answered_at: datetime) -> Record:
     return (
-        _text(answer.event_id),
-        _text(answer.student_model),
-        _text(answer.prompt_shape),
+        cleansed(answer.event_id),
+        cleansed(answer.student_model),
+        cleansed(answer.prompt_shape),
         answer.sample_index,
-        _text(answer.response),
+        cleansed(answer.response),
         answer.student_ms,
-        _text(json.dumps(dict(answer.signals))) if answer.signals else None,
+        cleansed(json.dumps(dict(answer.signals))) if answer.signals else None,
         answered_at,
     )
-
-
-def _text(text: str | None) -> str | None:
-    """PostgreSQL's text holds no NUL."""
-    return None if text is None else storable(text).replace("\0", "\ufffd")

@@ -49,9 +49,26 @@ class EventColumns:
     emitted_at: str = "emitted_at"
 
 
+@dataclass(frozen=True, slots=True)
+class QueueColumns:
+    """The queue and its columns; only ``created_at``, from which ages are told, may be missing."""
+
+    table: str = "distillation_queue"
+    id: str = "id"
+    event_id: str = "event_id"
+    status: str = "status"
+    attempts: str = "attempts"
+    claimed_by: str = "claimed_by"
+    claimed_at: str = "claimed_at"
+    claim_expires_at: str = "claim_expires_at"
+    last_error: str = "last_error"
+    created_at: str = "created_at"
+
+
 _INDISPENSABLE: Final = {
     "postgres.traces": frozenset({"table", "id", "event_id", "raw_response", "created_at"}),
     "postgres.events": frozenset({"table", "id"}),
+    "postgres.queue": frozenset(column.name for column in fields(QueueColumns)) - {"created_at"},
 }
 
 
@@ -62,15 +79,19 @@ class ColumnMapping:
     schema: str = "public"
     traces: TraceColumns = field(default_factory=TraceColumns)
     events: EventColumns = field(default_factory=EventColumns)
+    queue: QueueColumns = field(default_factory=QueueColumns)
 
     @staticmethod
-    def of(schema: str, traces: Mapping[str, str], events: Mapping[str, str]) -> ColumnMapping:
-        """Read the settings ``postgres.schema``, ``postgres.traces`` and ``postgres.events``.
+    def of(
+        schema: str, traces: Mapping[str, str], events: Mapping[str, str], queue: Mapping[str, str] | None = None
+    ) -> ColumnMapping:
+        """Read the settings ``postgres.schema``, ``postgres.traces``, ``postgres.events`` and ``postgres.queue``.
 
         Args:
             schema: of all the tables.
             traces: our name of a column, or ``table``, to the team's name; absent ones are called as ours are.
             events: the same.
+            queue: the same; None where only the two others are read.
 
         Raises:
             UsageError: a key that is none of ours, or an empty name where a column is indispensable.
@@ -79,6 +100,7 @@ class ColumnMapping:
             schema,
             _read(TraceColumns, "postgres.traces", traces),
             _read(EventColumns, "postgres.events", events),
+            _read(QueueColumns, "postgres.queue", queue or {}),
         )
 
     def table(self, name: str) -> sql.Identifier:
@@ -88,16 +110,24 @@ class ColumnMapping:
     def names(self) -> dict[str, sql.Composable]:
         """What stands for each name in braces of queries.sql; a column that does not exist is NULL."""
         traces = {name: _column(getattr(self.traces, name)) for name in _columns_of(TraceColumns)}
-        events = {name: _column(getattr(self.events, name), _EVENT) for name in _columns_of(EventColumns)}
         return {
             **traces,
-            **events,
+            **self.event_names(),
             "trace_id": traces["id"],
             "trace_event_id": traces["event_id"],
             "event_id": _column(self.events.id),
             "traces": self.table(self.traces.table),
-            "events": self.table(self.events.table),
         }
+
+    def event_names(self) -> dict[str, sql.Composable]:
+        """The event's columns alone, of a table joined as ``event``; its id as ``event_key``."""
+        columns = {name: _column(getattr(self.events, name), _EVENT) for name in _columns_of(EventColumns)}
+        return {**columns, "event_key": columns["id"], "events": self.table(self.events.table)}
+
+    def queue_names(self) -> dict[str, sql.Composable]:
+        """What stands for each name in braces of queue.sql, types apart; a column that does not exist is NULL."""
+        columns = {name: _column(getattr(self.queue, name)) for name in _columns_of(QueueColumns)}
+        return {**columns, "queue": self.table(self.queue.table)}
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -106,7 +136,7 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{found[0]}"?' if found else ""
 
 
-def _columns_of(record: type[TraceColumns | EventColumns]) -> list[str]:
+def _columns_of(record: type[TraceColumns | EventColumns | QueueColumns]) -> list[str]:
     return [column.name for column in fields(record) if column.name != "table"]
 
 

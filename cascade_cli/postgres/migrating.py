@@ -1,75 +1,213 @@
-"""Making our tables where they are missing; nothing that exists is altered."""
+"""Making our tables where they are missing, beside live traffic; nothing that exists is altered."""
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from psycopg import errors, sql
 
 from cascade_cli.errors import DependencyError
 from cascade_cli.named_sql import read_named_sql
-from cascade_cli.postgres.connection import connect, explained, redacted
+from cascade_cli.postgres.connection import compose, connect, explained, redacted
+from cascade_cli.postgres.mapping import ColumnMapping
+from cascade_cli.postgres.scripts import Index, Script, migration_scripts, queue_indexes
 
 if TYPE_CHECKING:
     from cascade_cli.postgres.connection import Connection
 
-_HERE: Final = files("cascade_cli.postgres")
-_STEPS: Final = read_named_sql(_HERE / "migrating.sql")
+T = TypeVar("T")
+
+_STEPS: Final = read_named_sql(files("cascade_cli.postgres") / "migrating.sql")
 _TRIES: Final = 5
 _PAUSE_S: Final = (0.2, 1.0)
+# An index on a large queue takes minutes.
+_LONGEST_TURN_S: Final = 600.0
 
 
-def apply_migrations(dsn: str, *, with_team_tables: bool = False, schema: str = "public") -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to be done: a script, or one index on a table that others use meanwhile.
+
+    Attributes:
+        name: of the script or the index.
+        statements: in their order.
+        transactional: whether they are one transaction; an index that is made concurrently cannot be in one.
+    """
+
+    name: str
+    statements: tuple[sql.SQL | sql.Composed, ...]
+    transactional: bool
+
+    def text(self, schema: str) -> str:
+        """The same for people, to be run by psql."""
+        lines = [statement.as_string(None).strip() for statement in self.statements]
+        if self.transactional:
+            path = sql.Identifier(schema).as_string(None)
+            lines = ["BEGIN;", "SET LOCAL lock_timeout = '2s';", f"SET LOCAL search_path = {path};", *lines, "COMMIT;"]
+        return "\n".join([f"-- {self.name}", *lines])
+
+
+def apply_migrations(
+    dsn: str, *, with_team_tables: bool = False, schema: str = "public", mapping: ColumnMapping | None = None
+) -> list[str]:
     """Bring a database to the newest schema; twice does nothing more, and two at once take turns.
 
-    Each script is one transaction that waits two seconds at most for a lock, so that nothing queues up behind it.
+    Each script is one transaction that waits two seconds at most for a lock, so that nothing queues up behind it, and
+    is tried again. Tables that were there before get their indexes concurrently.
 
     Args:
         dsn: of a user who may create tables.
         with_team_tables: create the team's own tables too (embedded server, tests).
-        schema: where the tables are to stand; it must exist.
+        schema: where the tables are to stand; it must exist. Not looked at where there is a mapping.
+        mapping: what the team's queue is called; by default as in the contract.
 
     Returns:
-        The names of the scripts that were applied now.
+        The names of the scripts, and of the indexes on tables that were there before, that were applied now.
 
     Raises:
         DependencyError: no connection, no privilege, or locked by others for too long.
     """
+    mapping = mapping or ColumnMapping(schema)
     applied = []
-    with connect(dsn) as connection, explained(dsn):
-        for name, script in _scripts(with_team_tables=with_team_tables):
-            if _apply_patiently(connection, dsn, schema, name, script):
-                applied.append(name)
+    with explained(dsn), _turn(dsn), connect(dsn) as connection:
+        migrator = _Migrator(dsn, connection, mapping)
+        # Planned one after the other: an index depends on what the scripts before it have made.
+        for plan in _plans(mapping, with_team_tables=with_team_tables):
+            for step in migrator.patiently("the look at what is there", plan, migrator):
+                migrator.do(step)
+                applied.append(step.name)
     return applied
 
 
-def _scripts(*, with_team_tables: bool) -> list[tuple[str, str]]:
-    ours = sorted((_HERE / "migrations").iterdir(), key=lambda script: script.name)
-    scripts = [_HERE / "team_tables.sql", *ours] if with_team_tables else ours
-    return [(script.name.removesuffix(".sql"), script.read_text(encoding="utf-8")) for script in scripts]
+def planned_sql(dsn: str, *, with_team_tables: bool = False, mapping: ColumnMapping | None = None) -> str:
+    """What `apply_migrations` would do now, as a script for psql; nothing is changed.
+
+    Raises:
+        DependencyError: no connection, or locked by others for too long.
+    """
+    mapping = mapping or ColumnMapping()
+    with explained(dsn), connect(dsn) as connection:
+        migrator = _Migrator(dsn, connection, mapping)
+        steps = [
+            step
+            for plan in _plans(mapping, with_team_tables=with_team_tables)
+            for step in migrator.patiently("the look at what is there", plan, migrator)
+        ]
+    return "\n\n".join(step.text(mapping.schema) for step in steps)
 
 
-def _apply_patiently(connection: Connection, dsn: str, schema: str, name: str, script: str) -> bool:
-    for _ in range(_TRIES):
-        try:
-            return _apply(connection, schema, name, script)
-        except errors.LockNotAvailable:
-            time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - spreads retries, guards nothing
-    raise DependencyError(
-        f"{redacted(dsn)}: migration {name} got no lock in {_TRIES} tries.",
-        hint="Run it again when fewer transactions are open; what was applied stays.",
-    )
+Plan = Callable[["_Migrator"], list[Step]]
 
 
-def _apply(connection: Connection, schema: str, name: str, script: str) -> bool:
-    with connection.transaction():
-        connection.execute(_STEPS["settings"], {"schema": sql.Identifier(schema).as_string(connection)})
-        connection.execute(_STEPS["one_migrator"])
-        connection.execute(_STEPS["create_register"])
-        if connection.execute(_STEPS["register"], {"name": name}).rowcount == 0:
+def _plans(mapping: ColumnMapping, *, with_team_tables: bool) -> Iterator[Plan]:
+    for script in migration_scripts(with_team_tables=with_team_tables):
+        yield lambda migrator, script=script: migrator.steps_of(script)  # type: ignore[misc]
+    yield lambda migrator: migrator.missing_indexes(queue_indexes(mapping))
+
+
+class _Migrator:
+    """A look at one database, and steps done in it."""
+
+    def __init__(self, dsn: str, connection: Connection, mapping: ColumnMapping) -> None:
+        self._dsn = dsn
+        self._connection = connection
+        self._mapping = mapping
+        self._path = sql.Identifier(mapping.schema).as_string(None)
+
+    def steps_of(self, script: Script) -> list[Step]:
+        """The script, unless it was applied before, and its indexes."""
+        steps = []
+        indexes = list(script.indexes)
+        if not self._is_applied(script):
+            new = [index for index in indexes if not self._exists(index.table)]
+            steps = [self._script(script, new)]
+            indexes = [index for index in indexes if index not in new]
+        return steps + self.missing_indexes(tuple(indexes))
+
+    def missing_indexes(self, indexes: tuple[Index, ...]) -> list[Step]:
+        """Those that are missing, or were left half-made, on tables that exist."""
+        states = [(index, self._index_state(index)) for index in indexes if self._exists(index.table)]
+        return [self._index(index, left_over=state is False) for index, state in states if not state]
+
+    def do(self, step: Step) -> None:
+        """Do one step.
+
+        Raises:
+            DependencyError: no lock could be had.
+        """
+        if step.transactional:
+            self.patiently(f"migration {step.name}", self._run, step)
+        else:
+            self._run(step)
+
+    def patiently(self, what: str, action: Callable[[T], list[Step]], given: T) -> list[Step]:
+        """Run something in a transaction that gives up soon when it gets no lock, and again after a while."""
+        for _ in range(_TRIES):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute(_STEPS["settings"], {"search_path": self._path})
+                    return action(given)
+            except errors.LockNotAvailable:
+                time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - spreads retries, guards nothing
+        raise DependencyError(
+            f"{redacted(self._dsn)}: {what} got no lock in {_TRIES} tries.",
+            hint="Run it again when fewer transactions are open; what was applied stays.",
+        )
+
+    def _run(self, step: Step) -> list[Step]:
+        for statement in step.statements:
+            self._connection.execute(statement)
+        return [step]
+
+    def _script(self, script: Script, new: list[Index]) -> Step:
+        names = {"register": self._mapping.table("cascade_migrations"), "name": sql.Literal(script.name)}
+        around = [compose(_STEPS[name], names) for name in ("create_register", "register")]
+        indexes = [index.statement(self._mapping.schema, concurrently=False) for index in new]
+        return Step(script.name, (*around, sql.SQL(script.body), *indexes), transactional=True)
+
+    def _index(self, index: Index, *, left_over: bool) -> Step:
+        removal = [index.removal(self._mapping.schema)] if left_over else []
+        made = index.statement(self._mapping.schema, concurrently=True)
+        return Step(index.name, (*removal, made), transactional=False)
+
+    def _is_applied(self, script: Script) -> bool:
+        if not self._exists("cascade_migrations"):
             return False
-        connection.execute(sql.SQL(script))
-    return True
+        names = {"register": self._mapping.table("cascade_migrations")}
+        return (script.name,) in self._connection.execute(compose(_STEPS["registered"], names)).fetchall()
+
+    def _exists(self, table: str) -> bool:
+        return bool(self._answer("relation_exists", table))
+
+    def _index_state(self, index: Index) -> bool | None:
+        """Whether it is valid; None where there is none."""
+        return self._answer("index_is_valid", index.name)
+
+    def _answer(self, query: str, relation: str) -> bool | None:
+        quoted = self._mapping.table(relation).as_string(None)
+        row = self._connection.execute(_STEPS[query], {"relation": quoted}).fetchone()
+        return None if row is None else bool(row[0])
+
+
+@contextmanager
+def _turn(dsn: str) -> Iterator[None]:
+    """Keep other migrators out, by a transaction of its own that lasts as long as the work does."""
+    with ExitStack() as opened:
+        connection = opened.enter_context(connect(dsn))
+        opened.enter_context(connection.transaction())
+        connection.execute(_STEPS["stay_idle"])
+        give_up_at = time.monotonic() + _LONGEST_TURN_S
+        while connection.execute(_STEPS["one_migrator"]).fetchone() != (True,):
+            if time.monotonic() > give_up_at:
+                raise DependencyError(
+                    f"{redacted(dsn)}: another migration has been running for {_LONGEST_TURN_S:.0f} s.",
+                    hint="Run it again when that one has ended.",
+                )
+            time.sleep(_PAUSE_S[0])
+        yield

@@ -28,6 +28,13 @@ SELECT attname AS name
 FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped;
 
+-- name: types_of_columns
+SELECT attribute.attname AS name, namespace.nspname AS type_schema, type.typname AS type
+FROM pg_attribute AS attribute
+JOIN pg_type AS type ON type.oid = attribute.atttypid
+JOIN pg_namespace AS namespace ON namespace.oid = type.typnamespace
+WHERE attribute.attrelid = to_regclass(%(table)s) AND attribute.attnum > 0 AND NOT attribute.attisdropped;
+
 -- name: from_moment
 {created_at} >= %(after_at)s
 

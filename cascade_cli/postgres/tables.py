@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.named_sql import read_named_sql
-from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, TraceColumns, closest
+from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, QueueColumns, TraceColumns, closest
 
 if TYPE_CHECKING:
     from cascade_cli.postgres.connection import Connection
 
+AnyColumns = TraceColumns | EventColumns | QueueColumns
+
 QUERIES: Final = read_named_sql(files("cascade_cli.postgres") / "queries.sql")
+
+
+def check_queue_table(connection: Connection, mapping: ColumnMapping) -> ColumnMapping:
+    """See that the queue can be read.
+
+    Returns:
+        The mapping; without the queue's ``created_at`` where it is called as by default and the table has none.
+
+    Raises:
+        UsageError: a table or column does not exist; says what is called nearly so, and which setting to write.
+        DependencyError: the table may not be read.
+    """
+    known = types_of_columns(connection, mapping, mapping.queue.table)
+    if known and mapping.queue.created_at == QueueColumns().created_at and mapping.queue.created_at not in known:
+        mapping = replace(mapping, queue=replace(mapping.queue, created_at=""))
+    _check(connection, mapping, mapping.queue, "postgres.queue")
+    return mapping
+
+
+def types_of_columns(connection: Connection, mapping: ColumnMapping, table: str) -> dict[str, tuple[str, str]]:
+    """Each column's type, as schema and name; empty where there is no such table."""
+    found = connection.execute(QUERIES["types_of_columns"], {"table": _quoted(connection, mapping, table)})
+    return {name: (schema, type_name) for name, schema, type_name in found}
 
 
 def check_mapped_tables(connection: Connection, mapping: ColumnMapping) -> None:
@@ -34,7 +59,7 @@ def is_readable(connection: Connection, mapping: ColumnMapping, table: str) -> b
     return readable if present else None
 
 
-def _check(connection: Connection, mapping: ColumnMapping, columns: TraceColumns | EventColumns, setting: str) -> None:
+def _check(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, setting: str) -> None:
     readable = is_readable(connection, mapping, columns.table)
     if readable is None:
         near = closest(columns.table, _tables(connection, mapping.schema))
@@ -50,9 +75,7 @@ def _check(connection: Connection, mapping: ColumnMapping, columns: TraceColumns
     _check_columns(connection, mapping, columns, setting)
 
 
-def _check_columns(
-    connection: Connection, mapping: ColumnMapping, columns: TraceColumns | EventColumns, setting: str
-) -> None:
+def _check_columns(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, setting: str) -> None:
     table = _quoted(connection, mapping, columns.table)
     known = [name for (name,) in connection.execute(QUERIES["columns_of_table"], {"table": table})]
     for ours in (column.name for column in fields(columns) if column.name != "table"):

@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS distillation_queue (
 
 CREATE INDEX IF NOT EXISTS idx_distillation_queue_pending ON distillation_queue (id) WHERE status = 'pending';
 
+CREATE INDEX IF NOT EXISTS idx_distillation_queue_leases
+    ON distillation_queue (claim_expires_at) WHERE status = 'claimed';
+
 CREATE TABLE IF NOT EXISTS entities (
     id                   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     arena                text   NOT NULL,

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from cascade_cli.clients import GIVEN_UP, CallFailed, EndpointDown, Reply
 from cascade_cli.errors import CascadeError
+from cascade_cli.event_loop import Stop
 from cascade_cli.replay.questions import Question
-from cascade_cli.replay.stopping import Stop
 from cascade_cli.workspace import Outcome, Questions
 
 Ask = Callable[[str, str, int], Awaitable[Reply]]

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cascade_cli.event_loop import in_background
 from cascade_cli.replay.asking import Asking
-from cascade_cli.replay.background import in_background
 from cascade_cli.replay.questions import Question, page_of_questions
 from cascade_cli.workspace import Ahead, Outcome, Questions
 

@@ -3,6 +3,7 @@
 from cascade_cli.scoring.columns import resolve_cluster
 from cascade_cli.scoring.comparison_run import run_compare
 from cascade_cli.scoring.configuring import scoring_config
+from cascade_cli.scoring.flip_gate import FlipGateWanted
 from cascade_cli.scoring.frames import Observer, Request, Scored, warnings_of
 from cascade_cli.scoring.gates import Conditions
 from cascade_cli.scoring.judging import answered, read_pair, shown_event
@@ -11,6 +12,7 @@ from cascade_cli.scoring.score_run import Inquiry, run_score
 
 __all__ = [
     "Conditions",
+    "FlipGateWanted",
     "Inquiry",
     "Observer",
     "PairSource",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.columns import resolve_cluster, resolve_columns
 from cascade_cli.scoring.configuring import scoring_config
 from cascade_cli.scoring.explaining import Explanation, explain_rows
+from cascade_cli.scoring.flip_gate import FlipGateWanted, check_flip_flags, judge_flip, with_flip_gate
 from cascade_cli.scoring.frames import Request, Scored, warnings_of
 from cascade_cli.scoring.gates import Conditions, judge
 from cascade_cli.scoring.pairs import PairSource, score_pairs
@@ -44,6 +45,7 @@ class Inquiry:
         explain: events whose diff is wanted instead of figures.
         explain_all: every diff is wanted.
         conditions: what must hold.
+        for_flip: the verdict is to be kept for the flip; None where it is not.
     """
 
     pairs: PairSource = field(default_factory=PairSource)
@@ -53,6 +55,7 @@ class Inquiry:
     explain: tuple[str, ...] = ()
     explain_all: bool = False
     conditions: Conditions = field(default_factory=Conditions)
+    for_flip: FlipGateWanted | None = None
 
 
 def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
@@ -70,7 +73,11 @@ def run_score(inquiry: Inquiry, settings: Settings, console: Console) -> Result:
     if inquiry.explain or inquiry.explain_all:
         return _explained(inquiry, settings, request, console)
     scored, run_id = score_pairs(inquiry.pairs, request, settings, console, command="score")
-    return _result(scored, request, inquiry, run_id)
+    result = _result(scored, request, inquiry, run_id)
+    if inquiry.for_flip is None:
+        return result
+    judgement = judge_flip(scored, settings, inquiry.conditions.fail_under or 0.0)
+    return with_flip_gate(result, judgement, settings, inquiry.for_flip, request.config.fingerprint)
 
 
 def _check_flags(inquiry: Inquiry) -> None:
@@ -78,6 +85,8 @@ def _check_flags(inquiry: Inquiry) -> None:
     conditions = inquiry.conditions
     if conditions.fail_under is None and (conditions.each_group or conditions.on_rate):
         raise UsageError("--each-hash and --on-rate say how --fail-under is judged, which is missing.")
+    if inquiry.for_flip is not None:
+        check_flip_flags(conditions, inquiry.pairs.location, inquiry.preset)
     if not (inquiry.explain or inquiry.explain_all):
         return
     if inquiry.explain and inquiry.explain_all:
@@ -88,12 +97,19 @@ def _check_flags(inquiry: Inquiry) -> None:
 
 def _result(scored: Scored, request: Request, inquiry: Inquiry, run_id: str | None) -> Result:
     data = summarize(scored, request)
-    gate, failure = judge(data, inquiry.conditions)
+    gate, failure = judge(data, _conditions(inquiry))
     blocks: tuple[Table | str, ...] = score_blocks(data)
     if inquiry.worst:
         data["worst"] = _worst(scored.figures, inquiry.worst)
         blocks = (*blocks, worst_table(data["worst"]))
     return Result(data, blocks, warnings=warnings_of(scored), run_id=run_id, gate=gate, failure=failure)
+
+
+def _conditions(inquiry: Inquiry) -> Conditions:
+    """What all pairs must fulfil: of a gate for the flip only the prompt in force, unless every hash is asked for."""
+    if inquiry.for_flip is None or inquiry.conditions.each_group:
+        return inquiry.conditions
+    return replace(inquiry.conditions, fail_under=None)
 
 
 def _worst(figures: pl.DataFrame, wanted: int) -> list[dict[str, object]]:

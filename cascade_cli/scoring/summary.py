@@ -111,6 +111,11 @@ def _clusters(frame: pl.DataFrame) -> Sequence[str] | None:
     return None if clusters.n_unique() == len(frame) else clusters.to_list()
 
 
+def agreement_of(figures: pl.DataFrame) -> Figures:
+    """Rate, interval and number of those of some pairs that could be scored."""
+    return _agreement(figures.filter(pl.col("scorable")))
+
+
 def _agreement(scored: pl.DataFrame, clusters: Sequence[str] | None = None) -> Figures:
     agrees = scored["agrees"].to_numpy()
     clusters = clusters if clusters is not None else _clusters(scored)

@@ -6,8 +6,9 @@ from cascade_cli.clients import Caller, CallFailed
 from cascade_cli.config import POSTGRES_URL, Settings
 from cascade_cli.console import Console
 from cascade_cli.errors import CascadeError, DependencyError
+from cascade_cli.event_loop import in_background
 from cascade_cli.pull_sources import pull_database
-from cascade_cli.replay import Asking, in_background
+from cascade_cli.replay import Asking
 from cascade_cli.shadow_run.asked import Shadow
 from cascade_cli.shadow_run.scored import agreement_note
 

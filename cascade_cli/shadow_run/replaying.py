@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from cascade_cli.clients import Caller, Endpoint, Limits, Pace, StudentClient, StudentRequest
 from cascade_cli.config import STUDENT_CONCURRENCY, Settings
 from cascade_cli.console import Advance, Console
-from cascade_cli.replay import Asking, Question, Recorder, Stop, Tally, Wanted, pages_on_and_on, pages_once
+from cascade_cli.event_loop import Stop, signals_stop
+from cascade_cli.replay import Asking, Question, Recorder, Tally, Wanted, pages_on_and_on, pages_once
 from cascade_cli.shadow_run.asked import Shadow
 from cascade_cli.shadow_run.budget import MAX_DURATION, Budget
 from cascade_cli.shadow_run.following import EndpointWatch, Following
-from cascade_cli.shadow_run.interruption import signals_stop
 from cascade_cli.workspace import Outcome
 
 _TICK_S = 1.0

@@ -18,11 +18,13 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.console import Console, Result
+from cascade_cli.endpoints import Shape, endpoint_of, limits_of, read_shape, request_of
 from cascade_cli.errors import UsageError
+from cascade_cli.event_loop import Stop, at_once
 from cascade_cli.pull_sources import pull_database, pull_file, told, too_many_bad
 from cascade_cli.pulling import PullReport
 from cascade_cli.recording import recorded_run
-from cascade_cli.replay import Stop, Wanted, fold_everything
+from cascade_cli.replay import Wanted, fold_everything
 from cascade_cli.shadow_run.alone import alone
 from cascade_cli.shadow_run.asked import (
     COMMAND,
@@ -38,10 +40,8 @@ from cascade_cli.shadow_run.asked import (
 )
 from cascade_cli.shadow_run.budget import Budget
 from cascade_cli.shadow_run.estimating import estimate
-from cascade_cli.shadow_run.interruption import at_once
 from cascade_cli.shadow_run.replaying import Plan, Replayed, replay
 from cascade_cli.shadow_run.scored import score_and_simulate
-from cascade_cli.shadow_run.student import Shape, endpoint_of, limits_of, read_shape, request_of
 from cascade_cli.shadow_run.telling import Told, status_of, tell, tell_estimate
 from cascade_cli.workspace import Questions, Run, Workspace
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from cascade_cli.clients import EndpointDown, key_refused
 from cascade_cli.console import Column, Result, Table, shown
 from cascade_cli.errors import CascadeError, DependencyError, Interrupted, Terminated, TooManyItemErrors
-from cascade_cli.replay import ENDPOINT_GONE, Stop
+from cascade_cli.event_loop import Stop
+from cascade_cli.replay import ENDPOINT_GONE
 from cascade_cli.shadow_run.asked import prices_of
 from cascade_cli.shadow_run.budget import cost_usd
 from cascade_cli.shadow_run.replaying import Plan, Replayed, listed

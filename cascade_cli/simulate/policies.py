@@ -9,9 +9,7 @@ from difflib import get_close_matches
 
 from cascade_cli.config import (
     COMMAND_LINE,
-    POLICY_BURN_IN_EVENTS,
     POLICY_HIGH_VALUE_CATEGORIES,
-    POLICY_SALT,
     POLICY_SAMPLE_RATE,
     POLICY_VERIFIER_THRESHOLD,
     POLICY_VIP_ARENAS,
@@ -19,6 +17,7 @@ from cascade_cli.config import (
 )
 from cascade_cli.errors import UsageError
 from cascade_cli.policy import GATES, Policy, Verifier, exact_rate
+from cascade_cli.policy_in_force import policy_in_force
 from cascade_cli.simulate.events import Events
 
 _MOST_SHARES = 10_000
@@ -83,16 +82,11 @@ def read_wanted(
         )
     if most_rates is not None and len(rates) > most_rates:
         raise UsageError(f"One sample rate is wanted here, not {len(rates):,}.")
-    categories: tuple[str, ...] = settings[POLICY_HIGH_VALUE_CATEGORIES]
-    arenas: tuple[str, ...] = settings[POLICY_VIP_ARENAS]
-    base = Policy(
+    base = replace(
+        policy_in_force(settings),
         sample_rate=rates[0],
-        high_value_categories=frozenset(categories),
-        vip_arenas=frozenset(arenas),
         verifier_threshold=None if levels[0] is None else float(levels[0]),
-        salt=settings[POLICY_SALT],
         gates=read_gates(without_gates),
-        burn_in_events=settings[POLICY_BURN_IN_EVENTS],
     )
     lists = (POLICY_HIGH_VALUE_CATEGORIES, POLICY_VIP_ARENAS)
     return Wanted(base, rates, levels, frozenset(each.key for each in lists if settings.origin(each) == COMMAND_LINE))

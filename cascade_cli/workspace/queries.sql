@@ -277,6 +277,24 @@ FROM runs
 ORDER BY started_at DESC, run_id
 LIMIT $limit;
 
+-- name: add_flip_gate
+INSERT INTO flip_gates VALUES (
+    $run_id, $prompt_hash, $student_model, $passed, $threshold, $low, $n, $scorer, $policy_fingerprint, $judged_at
+);
+
+-- name: flip_gates
+SELECT run_id, prompt_hash, student_model, passed, threshold, low, n, scorer, policy_fingerprint, judged_at
+FROM flip_gates
+WHERE judged_at >= $since
+ORDER BY judged_at DESC, rowid DESC;
+
+-- name: newest_prompt_hash
+SELECT system_prompt_hash
+FROM traces
+WHERE system_prompt_hash IS NOT NULL AND created_at IS NOT NULL
+ORDER BY created_at DESC, trace_id DESC
+LIMIT 1;
+
 -- name: window
 SELECT since_at, until_at FROM watermarks WHERE source = $source;
 

@@ -266,6 +266,35 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class FlipGate:
+    """A verdict on whether a student may write under a prompt.
+
+    Attributes:
+        run_id: of the scoring that found it.
+        prompt_hash: of the teacher's prompt; all digits where its file was known.
+        student_model: who was judged.
+        passed: the verdict.
+        threshold: that ``low`` had to reach, in [0, 1].
+        low: lower bound of the agreement; None where nothing was scored.
+        n: scored pairs.
+        scorer: fingerprint of the metric.
+        policy_fingerprint: of the policy of the settings then; None where unknown.
+        judged_at: aware UTC.
+    """
+
+    run_id: str
+    prompt_hash: str
+    student_model: str
+    passed: bool
+    threshold: float
+    low: float | None
+    n: int
+    scorer: str
+    policy_fingerprint: str | None
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The stretch of a source's time that was read without a gap.
 

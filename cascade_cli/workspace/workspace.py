@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cascade_cli.workspace import columns, questions, runs, scores
+from cascade_cli.workspace import columns, flip_gates, questions, runs, scores
 from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.database import (
     DATABASE_NAME,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cascade_cli.ledger import LedgerEntry
     from cascade_cli.records import Row, StudentAnswer
-    from cascade_cli.workspace.records import Experience, Failure, Questions, Spooled, Totals
+    from cascade_cli.workspace.records import Experience, Failure, FlipGate, Questions, Spooled, Totals
 
 
 class Workspace:
@@ -153,6 +153,18 @@ class Workspace:
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
         return runs.latest_runs(self._connection, limit)
+
+    def add_flip_gate(self, gate: FlipGate) -> None:
+        """Keep a verdict on whether a student may write."""
+        flip_gates.add_flip_gate(self._connection, gate)
+
+    def flip_gates(self, since: datetime) -> list[FlipGate]:
+        """Verdicts since an aware moment, newest first."""
+        return flip_gates.flip_gates_since(self._connection, since)
+
+    def newest_prompt_hash(self) -> str | None:
+        """The prompt hash of the newest trace that has one and is dated; None where there is none."""
+        return flip_gates.newest_prompt_hash(self._connection)
 
     def window(self, source: str) -> Window | None:
         """How far a source was read; None where it never was."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from rig import Rig
+from saying import Saying
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 
@@ -35,3 +38,17 @@ def database(empty_database: str) -> str:
     """A database with the team's tables and ours, all empty."""
     apply_migrations(empty_database, with_team_tables=True)
     return empty_database
+
+
+@pytest.fixture
+def rig(database: str) -> Iterator[Rig]:
+    """Queues and writers over that database."""
+    with Rig(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Saying:
+    """Run commands in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Saying(monkeypatch, capsys)

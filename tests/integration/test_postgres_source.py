@@ -348,7 +348,7 @@ def test_a_server_that_goes_away_is_explained(database: str) -> None:
 
 
 def test_migrations_can_run_twice_and_only_create(empty_database: str) -> None:
-    names = ["team_tables", "010_event_distillations", "011_student_answers"]
+    names = ["team_tables", "010_event_distillations", "011_student_answers", "012_worker"]
     assert apply_migrations(empty_database, with_team_tables=True) == names
     load_rows(empty_database, [_row(1)])
     assert apply_migrations(empty_database, with_team_tables=True) == []
@@ -362,7 +362,7 @@ def test_migrators_at_the_same_time_take_turns(empty_database: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(applied) == ["010_event_distillations", "011_student_answers"]
+    assert sorted(applied) == ["010_event_distillations", "011_student_answers", "012_worker"]
 
 
 def test_a_migration_that_gets_no_lock_gives_up_and_says_so(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

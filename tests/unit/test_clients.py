@@ -165,6 +165,8 @@ def test_alignment_never_gives_an_event_to_the_wrong_place(indexes: list[object]
 def test_nameless_events_fill_what_is_left_only_where_that_is_certain() -> None:
     assert align_events('{"events": [{"a": 1}, {"b": 2}]}', 2) == [{"a": 1}, {"b": 2}]
     assert align_events('{"events": [{"a": 1}]}', 2) == [None, None]
+    # One that is asked again alone keeps the number that its block had.
+    assert align_events('{"events": [{"index": 3, "a": 1}]}', 1) == [{"a": 1}]
     assert align_events('{"events": [{"index": 1, "a": 1}, {"b": 2}]}', 2) == [{"b": 2}, {"a": 1}]
     assert align_events('{"entities": []}', 1) == [{"entities": []}]
     assert align_events("no", 3) == [None, None, None]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cascade_cli.errors import CascadeError, Interrupted, Terminated
-from cascade_cli.replay import Stop
+from cascade_cli.event_loop.stopping import Stop
 
 INTERRUPTED, TERMINATED = "interrupted", "terminated"
 

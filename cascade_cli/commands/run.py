@@ -1,0 +1,76 @@
+"""``cascade run``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cascade_cli.commands.declare import Session, command
+from cascade_cli.config import (
+    POLICY_HIGH_VALUE_CATEGORIES,
+    POLICY_SALT,
+    POLICY_VIP_ARENAS,
+)
+from cascade_cli.console import Result
+
+
+class Log(StrEnum):
+    """What is logged of each event."""
+
+    NONE = "none"
+    JSON = "json"
+
+
+@command
+def run(
+    ctx: typer.Context,
+    flip: Annotated[bool, typer.Option("--flip", help="The student writes what the gates let stand.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when the queue is empty, retries included.")] = False,
+    max_events: Annotated[
+        int | None, typer.Option("--max-events", min=1, metavar="N", help="End after N claims.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes.")] = 1,
+    worker_name: Annotated[
+        str | None, typer.Option("--worker-name", metavar="NAME", help="Stands in the queue and in logs.")
+    ] = None,
+    log: Annotated[Log, typer.Option("--log", help="json: a line an event on standard error.")] = Log.NONE,
+    sample_rate: Annotated[
+        str | None, typer.Option("--sample-rate", metavar="RATE", help="Share that the teacher sees anyway.")
+    ] = None,
+    high_value: Annotated[
+        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
+    ] = None,
+    vip_arena: Annotated[
+        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
+    ] = None,
+    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")] = None,
+    verifier_threshold: Annotated[
+        str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off.")
+    ] = None,
+) -> Result:
+    """Work through the queue: in shadow the teacher writes, with --flip the student where the gates let it.
+
+    Without CASCADE_ENABLED, or killed, the teacher does everything, as if there were no cascade. Any number of workers
+    may run at the same time; each event is written once. The first Ctrl-C or SIGTERM finishes what is in hand and
+    gives back the rest, the second ends at once.
+
+    Example:
+      cascade run
+      cascade run --flip --sample-rate 0.2 --workers 2 --log json
+      cascade run --once --json
+    """
+    from cascade_cli.live.run import Live, run_live
+    from cascade_cli.simulate import read_wanted, split_names
+
+    session: Session = ctx.obj
+    settings = session.settings(
+        {
+            POLICY_HIGH_VALUE_CATEGORIES: split_names(high_value),
+            POLICY_VIP_ARENAS: split_names(vip_arena),
+            POLICY_SALT: salt,
+        }
+    )
+    rates, thresholds = ([each] if each else [] for each in (sample_rate, verifier_threshold))
+    policy = read_wanted(settings, rates, [], thresholds, most_rates=1).base
+    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON)
+    return run_live(live, settings, session.console)

@@ -1,0 +1,88 @@
+"""Several workers, each a process of its own: one core each, and what kills one leaves the others alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from cascade_cli.console import Console
+from cascade_cli.errors import CascadeError
+from cascade_cli.live.run import Live, plan_of, work_alone
+from cascade_cli.live.worker import Worked
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from cascade_cli.config import Settings
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    process: SpawnProcess
+    reports: Connection
+
+
+def work_together(live: Live, settings: Settings, console: Console) -> Sequence[Worked]:
+    """Start the workers, pass on every signal, and wait for them all; none is started again.
+
+    Returns:
+        What each did; of one that died how it died.
+    """
+    # A process of its own from the beginning: nothing of this one's threads and sockets is inherited.
+    context = multiprocessing.get_context("spawn")
+    members = []
+    for number in range(live.workers):
+        receiver, sender = context.Pipe(duplex=False)
+        arguments = (live, settings, console.output, number, os.getpid(), sender)
+        process = context.Process(target=_work_as_member, args=arguments)
+        process.start()
+        sender.close()
+        members.append(_Member(process, receiver))
+    with _signals_passed_on(members):
+        return [_outcome(member) for member in members]
+
+
+def _work_as_member(live: Live, settings: Settings, output: object, number: int, parent: int, to: Connection) -> None:
+    """The body of a process; a group of its own, for Ctrl-C would else reach it twice."""
+    os.setpgrp()
+    console = Console(output)  # type: ignore[arg-type]
+    try:
+        to.send(work_alone(plan_of(live, settings, number=number, parent=parent), live, console))
+    except CascadeError as error:
+        to.send(Worked(0, {}, None, error))
+
+
+@contextmanager
+def _signals_passed_on(members: Sequence[_Member]) -> Iterator[None]:
+    def on(number: int, _frame: FrameType | None) -> None:
+        for member in members:
+            if member.process.pid is not None and member.process.is_alive():
+                os.kill(member.process.pid, number)
+
+    before = {number: signal.signal(number, on) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _outcome(member: _Member) -> Worked:
+    wait([member.reports, member.process.sentinel])
+    try:
+        worked: Worked = member.reports.recv()
+    except EOFError:
+        member.process.join()
+        code = member.process.exitcode
+        return Worked(0, {}, None, CascadeError(f"A worker died with status {code}; what it held comes back."))
+    member.process.join()
+    return worked

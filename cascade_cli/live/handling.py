@@ -1,0 +1,242 @@
+"""One event from its claim to its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cascade_cli.live.breakers import Breaker
+from cascade_cli.live.ceilings import Ceiling
+from cascade_cli.live.ending import Charge, Ending, Fate, Release
+from cascade_cli.live.holding import Held
+from cascade_cli.live.judging import VIP_ARENA, Judged
+from cascade_cli.live.logs import EventLog
+from cascade_cli.live.measures import Measures
+from cascade_cli.live.modes import InForce
+from cascade_cli.live.rules import Rules
+from cascade_cli.live.studying import StudentDesk, Unasked
+from cascade_cli.live.switching import Switchboard
+from cascade_cli.live.teaching import GivenUpError, Lesson, NotTaughtError, TeacherAwayError, TeacherDesk
+from cascade_cli.postgres.control import Mode
+from cascade_cli.postgres.queue import Claimed
+from cascade_cli.postgres.writing import JudgedAnswer, Standing, TeacherWritten, ToEscalate
+from cascade_cli.records import Event, Trace
+
+STUDENT_OUTAGE: Final = "student_outage"
+NEVER_STUDENT: Final = "never_student"
+OUTAGE: Final = "outage"
+SHUTDOWN: Final = "shutdown"
+_CEILING_PAUSE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """What a teacher's trace says of it.
+
+    Attributes:
+        model: its name.
+        prompt_hash: of its instructions.
+        new_id: gives a text that was never given before; None where no traces are recorded.
+    """
+
+    model: str
+    prompt_hash: str
+    new_id: Callable[[], str] | None
+
+    def trace(self, event_id: str, lesson: Lesson) -> Trace | None:
+        """One answer as it is recorded."""
+        if self.new_id is None:
+            return None
+        return Trace(
+            event_id, lesson.raw, self.new_id(), self.prompt_hash, self.model, lesson.block, round(lesson.llm_ms, 3)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """Takes claimed events to their ends.
+
+    Attributes:
+        rules: of the worker.
+        switch: what is in force.
+        held: the claims in hand.
+        student: None where none is configured.
+        teacher: the desk of the teacher.
+        author: what its traces say.
+        end: ends a claim.
+        ceiling: of escalations.
+        breakers: told of each answer while the student writes.
+        trip: takes the flip away, with the reason.
+        wait: so many seconds; true where the worker is to stop at once.
+        log: told of each end.
+        measures: counts.
+        ends: how often each word of the log occurred.
+    """
+
+    rules: Rules
+    switch: Switchboard
+    held: Held
+    student: StudentDesk | None
+    teacher: TeacherDesk
+    author: Teacher
+    end: Ending
+    ceiling: Ceiling
+    breakers: tuple[Breaker, ...]
+    trip: Callable[[str], Awaitable[None]]
+    wait: Callable[[float], Awaitable[bool]]
+    log: EventLog
+    measures: Measures
+    ends: Counter[str] = field(default_factory=Counter)
+
+    async def first(self, claim: Claimed) -> None:
+        """An event of the student's lane, which everything comes through first."""
+        if (event := claim.event) is None:
+            await self._charge(claim, claim.problem or "there is no event")
+            return
+        force = await self.switch.now()
+        if self.student is None or not force.asks_student:
+            await self._teach(claim, event)
+        elif (past := self._past(event, self.student)) is not None:
+            await self._past_student(claim, event, past, force)
+        else:
+            await self._ask(claim, event, self.student, force)
+
+    async def from_teacher_lane(self, claim: Claimed) -> None:
+        """An event of which it was decided that the teacher does it; the student is never asked again."""
+        if claim.event is None:
+            await self._charge(claim, claim.problem or "there is no event")
+        else:
+            await self._teach(claim, claim.event)
+
+    async def without_student(self, claim: Claimed) -> None:
+        """An event that has waited long enough for a student that is away."""
+        await self._escalate(claim, ToEscalate(claim, STUDENT_OUTAGE))
+
+    async def give_back(self, claim: Claimed, reason: str) -> None:
+        """Give a claim back uncharged."""
+        ended = await self.end(Release(claim, None if reason == SHUTDOWN else reason))
+        self.measures.released(reason)
+        self._told(claim, ended.fate.value if ended.fate is not Fate.RELEASED else "released", reason=reason)
+
+    def _past(self, event: Event, student: StudentDesk) -> str | None:
+        if self.rules.goes_past_student(event):
+            return NEVER_STUDENT
+        return VIP_ARENA if student.judge.needs_no_answer(event) else None
+
+    async def _past_student(self, claim: Claimed, event: Event, reason: str, force: InForce) -> None:
+        if force.mode is Mode.FLIP:
+            await self._escalate(claim, ToEscalate(claim, reason))
+        else:
+            await self._teach(claim, event)
+
+    async def _ask(self, claim: Claimed, event: Event, student: StudentDesk, force: InForce) -> None:
+        judged = await student.judged(event)
+        if isinstance(judged, Unasked):
+            await self._unasked(claim, event, judged, force)
+        elif force.mode is Mode.FLIP:
+            await self._judged(claim, event, judged)
+        else:
+            await self._teach(claim, event, judged.answer)
+
+    async def _unasked(self, claim: Claimed, event: Event, why: Unasked, force: InForce) -> None:
+        # In shadow nothing waits for the student.
+        if why is Unasked.STOPPED or (why is Unasked.AWAY and force.mode is Mode.FLIP):
+            await self.give_back(claim, why.value)
+        else:
+            await self._teach(claim, event)
+
+    async def _judged(self, claim: Claimed, event: Event, judged: Judged) -> None:
+        if judged.tells:
+            await self._watch_quality(judged)
+        if judged.decision.reason is not None:
+            await self._escalate(claim, ToEscalate(claim, judged.decision.reason, judged.answer))
+            return
+        assert judged.extraction is not None  # noqa: S101 - a gate fires where there is none
+        ended = await self.end(Standing(claim, judged.extraction, judged.answer))
+        if ended.fate is Fate.REFUSED:
+            await self._teach(claim, event, judged.answer)
+            return
+        if ended.fate is Fate.WRITTEN:
+            self.measures.wrote("student", "flip")
+        student_ms = judged.answer.answer.student_ms
+        self._told(claim, ended.fate.value, producer="student", extraction=judged.extraction, student_ms=student_ms)
+
+    async def _escalate(self, claim: Claimed, outcome: ToEscalate) -> None:
+        while not self.ceiling.take(1):
+            if await self.wait(_CEILING_PAUSE_S):
+                await self.give_back(claim, SHUTDOWN)
+                return
+        ended = await self.end(outcome)
+        if ended.fate is Fate.REFUSED and claim.event is not None:
+            await self._teach(claim, claim.event, outcome.answer)
+            return
+        if ended.fate is Fate.WRITTEN:
+            self.measures.escalated(outcome.reason)
+        word = "escalated" if ended.fate is Fate.WRITTEN else ended.fate.value
+        self._told(claim, word, reason=outcome.reason)
+
+    async def _teach(self, claim: Claimed, event: Event, answer: JudgedAnswer | None = None) -> None:
+        try:
+            lesson = await self.teacher.teach(claim, event)
+        except TeacherAwayError:
+            await self.give_back(claim, OUTAGE)
+        except GivenUpError:
+            await self.give_back(claim, SHUTDOWN)
+        except NotTaughtError as error:
+            await self._charge(claim, str(error))
+        else:
+            await self._taught(claim, lesson, answer)
+
+    async def _taught(self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None) -> None:
+        escalation = claim.escalation
+        reason = None if escalation is None else escalation.reason
+        outcome = TeacherWritten(
+            claim,
+            lesson.extraction,
+            None if escalation is None else True,
+            reason,
+            self.author.trace(claim.event_id, lesson),
+            answer,
+        )
+        ended = await self.end(outcome)
+        if ended.fate is Fate.WRITTEN:
+            self.measures.wrote("teacher", ended.mode.name.lower())
+        llm_ms = round(lesson.llm_ms, 1)
+        self._told(
+            claim, ended.fate.value, producer="teacher", reason=reason, extraction=lesson.extraction, llm_ms=llm_ms
+        )
+
+    async def _charge(self, claim: Claimed, error: str) -> None:
+        ended = await self.end(Charge(claim, error))
+        if ended.failure is not None:
+            self.measures.charged(final=ended.failure.final)
+        final = ended.failure is not None and ended.failure.final
+        word = "failed" if final else "retry" if ended.fate is Fate.CHARGED else ended.fate.value
+        self._told(claim, word, reason=error.partition(":")[0])
+
+    async def _watch_quality(self, judged: Judged) -> None:
+        for breaker in self.breakers:
+            breaker.saw(judged.decision.fired)
+            if (why := breaker.opens) is not None:
+                self.measures.breaker(breaker.reason, is_open=True)
+                await self.trip(why)
+
+    def _told(self, claim: Claimed, end: str, **more: object) -> None:
+        self.ends[end if more.get("producer") is None else f"{end}_by_{more['producer']}"] += 1
+        if end == Fate.LOST.value:
+            self.measures.lost_claims(1)
+        self.log(claim, end, **more)  # type: ignore[arg-type]
+
+
+async def guarded(handling: Handling, claim: Claimed, way: Callable[[Claimed], Awaitable[None]]) -> None:
+    """Take one claim its way; a mistake of ours counts against the event, so that it stops no worker for ever."""
+    try:
+        await way(claim)
+    except Exception as error:  # noqa: BLE001 - the message may quote the event, its type does not
+        await handling.end(Charge(claim, f"internal error: {type(error).__name__}"))
+        handling.ends["internal_error"] += 1
+        handling.log(claim, "internal_error", reason=type(error).__name__)
+    finally:
+        handling.held.drop([claim])

@@ -1,0 +1,109 @@
+"""When failed calls speak of the endpoint and no longer of the events: an outage, and what follows from it.
+
+One failed call is the event's affair. An endpoint that fails nearly every call for half a minute is away: nothing more
+is claimed for it, what is held is given back uncharged, one probe at a time looks whether it has come back. Between
+the first failure and the half minute calls that failed so are given back too, for nobody knows yet what they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+DECLARED_AFTER_S = 30.0
+_MOST_CALLS = 4_096
+_SHARE_FAILED = 0.5
+# Before half of the last calls have failed, too many events would go to the teacher for nothing they did.
+_SUSPICIOUS_ROW = 3
+_FIRST_PROBE_S, _LONGEST_PROBE_S = 1.0, 30.0
+
+
+@dataclass(slots=True)
+class Outages:
+    """Whether one endpoint is there.
+
+    Attributes:
+        clock: monotonic seconds.
+        declared_after_s: most calls must have failed for so long.
+        since: when the present outage began; None while there is none.
+    """
+
+    clock: Callable[[], float]
+    declared_after_s: float = DECLARED_AFTER_S
+    since: float | None = None
+    _calls: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=_MOST_CALLS))
+    _failing_since: float | None = None
+    _lost_in_a_row: int = 0
+    _probe_at: float = 0.0
+    _probe_pause_s: float = _FIRST_PROBE_S
+    _is_probing: bool = False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether there is an outage."""
+        return self.since is not None
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether calls fail in a row, or most of them of late: then a failure says nothing of its event."""
+        return self.is_away or self._failing_since is not None or self._lost_in_a_row >= _SUSPICIOUS_ROW
+
+    @property
+    def lasts_s(self) -> float:
+        """How long the present outage has lasted, from its first failed call; 0 while there is none."""
+        return 0.0 if self.since is None else self.clock() - self.since
+
+    def answered(self) -> None:
+        """A call was answered, whatever the answer is worth."""
+        self._note(failed=False)
+        self._lost_in_a_row = 0
+        if self.is_away:
+            self._calls.clear()
+            self._failing_since = None
+        self.since = None
+        self._is_probing = False
+        self._probe_pause_s = _FIRST_PROBE_S
+
+    def failed(self) -> None:
+        """A call found nobody: refused, no name, no handshake, 429, 502, 503 or 504."""
+        now = self._note(failed=True)
+        self._lost_in_a_row += 1
+        if self.is_away:
+            if self._is_probing:
+                self._is_probing = False
+                self._probe_pause_s = min(2 * self._probe_pause_s, _LONGEST_PROBE_S)
+                self._probe_at = now + self._probe_pause_s
+        elif self._failing_since is not None and now - self._failing_since >= self.declared_after_s:
+            self.since = self._failing_since
+            self._probe_at = now + self._probe_pause_s
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether a call could be made now, as :meth:`may_call` would say."""
+        return not self.is_away or (not self._is_probing and self.clock() >= self._probe_at)
+
+    def may_call(self) -> bool:
+        """Whether a call may be made now; true during an outage for one probe at a time, which this call then is."""
+        if not self.is_away:
+            return True
+        if not self.probe_is_due:
+            return False
+        self._is_probing = True
+        return True
+
+    def not_called(self) -> None:
+        """The probe that :meth:`may_call` permitted was not made: nothing was there to ask about."""
+        self._is_probing = False
+
+    def _note(self, *, failed: bool) -> float:
+        now = self.clock()
+        self._calls.append((now, failed))
+        while now - self._calls[0][0] > self.declared_after_s:
+            self._calls.popleft()
+        lost = sum(failed for _, failed in self._calls)
+        if lost <= _SHARE_FAILED * len(self._calls):
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = now
+        return now

@@ -1,0 +1,175 @@
+"""``cascade run`` from end to end: what is asked for, one process or several, what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cascade_cli import __version__
+from cascade_cli.config import (
+    LIVE_ENABLED,
+    POSTGRES_ENTITIES,
+    POSTGRES_EVENTS,
+    POSTGRES_FACTS,
+    POSTGRES_QUEUE,
+    POSTGRES_RELATIONSHIPS,
+    POSTGRES_SCHEMA,
+    POSTGRES_TRACES,
+    POSTGRES_URL,
+    STUDENT_ENDPOINT,
+    TEACHER_MAX_TOKENS,
+    Settings,
+)
+from cascade_cli.console import Console, Result
+from cascade_cli.endpoints import (
+    endpoint_of,
+    limits_of,
+    read_shape,
+    read_system_prompt,
+    request_of,
+    teacher_endpoint_of,
+    teacher_limits_of,
+)
+from cascade_cli.errors import UsageError
+from cascade_cli.event_loop import Stop, at_once
+from cascade_cli.live.modes import Environment
+from cascade_cli.live.rules import Rules
+from cascade_cli.live.worker import Plan, Student, TeacherPlan, Voice, Worked, work
+from cascade_cli.policy import Policy
+from cascade_cli.postgres.graph import GraphMapping
+from cascade_cli.postgres.mapping import ColumnMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What was asked for.
+
+    Attributes:
+        policy: by which events are decided.
+        flip: the student writes what the gates let stand.
+        once: end when the queue is empty.
+        max_events: claims after which no further is made; None for no limit.
+        workers: processes, at least 1.
+        name: of the worker; None for host and process.
+        log: a line of JSON an event on standard error.
+    """
+
+    policy: Policy
+    flip: bool = False
+    once: bool = False
+    max_events: int | None = None
+    workers: int = 1
+    name: str | None = None
+    log: bool = False
+
+
+def run_live(live: Live, settings: Settings, console: Console) -> Result:
+    """Work through the queue.
+
+    Raises:
+        UsageError: something is missing without which nothing may be claimed.
+        DependencyError: the database is away, where the run is to end by itself.
+        Interrupted, Terminated: a second signal.
+    """
+    plan = plan_of(live, settings)
+    if live.workers > 1:
+        from cascade_cli.live.crew import work_together
+
+        return tell(work_together(live, settings, console))
+    return tell([work_alone(plan, live, console)])
+
+
+def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | None = None) -> Plan:
+    """All that one worker is told; everything that can be missing is found to be so here.
+
+    Args:
+        live: what was asked for.
+        settings: as resolved.
+        number: which of several processes it is.
+        parent: process id of whoever started it; None for a worker of its own.
+
+    Raises:
+        UsageError: something is missing.
+    """
+    dsn = settings[POSTGRES_URL]
+    teacher = TeacherPlan(
+        teacher_endpoint_of(settings),
+        teacher_limits_of(settings),
+        read_system_prompt(settings),
+        settings[TEACHER_MAX_TOKENS],
+    )
+    if dsn is None:
+        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
+    enabled, has_student = settings[LIVE_ENABLED], settings[STUDENT_ENDPOINT] is not None
+    _check_flip(live, enabled=enabled, has_student=has_student)
+    traces, events, queue = (settings[each] for each in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
+    tables = (settings[each] for each in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
+    name = live.name or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
+    return Plan(
+        name if live.workers == 1 else f"{name}-{number}",
+        dsn,
+        ColumnMapping.of(settings[POSTGRES_SCHEMA], traces, events, queue),
+        GraphMapping.of(settings[POSTGRES_SCHEMA], *tables),
+        Environment(enabled, has_student, live.flip, live.policy.fingerprint, __version__),
+        live.policy,
+        Rules.of(settings, workers=live.workers, number=number),
+        _student(settings) if enabled and has_student else None,
+        teacher,
+        live.once,
+        live.max_events if live.max_events is None else _share(live.max_events, live.workers, number),
+        parent,
+    )
+
+
+def work_alone(plan: Plan, live: Live, console: Console) -> Worked:
+    """Work in this process.
+
+    Raises:
+        Interrupted, Terminated: a second signal.
+    """
+    stop = Stop()
+    voice = Voice(console.note, _to_stderr if live.log else None)
+    try:
+        return asyncio.run(work(plan, voice, stop))
+    except asyncio.CancelledError:
+        raise at_once(stop, "cascade run") from None
+
+
+def tell(all_worked: Sequence[Worked]) -> Result:
+    """What all workers did, together; the worst failure is the command's."""
+    ends = sum((Counter(worked.ends) for worked in all_worked), Counter[str]())
+    failures = [worked.failure for worked in all_worked if worked.failure is not None]
+    stopped_by = next((worked.stopped_by for worked in all_worked if worked.stopped_by), None)
+    data = {
+        "workers": len(all_worked),
+        "claimed": sum(worked.claimed for worked in all_worked),
+        "ends": dict(sorted(ends.items())),
+        "stopped_by": stopped_by,
+    }
+    told = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in sorted(ends.items())) or "nothing"
+    failure = max(failures, key=lambda each: each.exit_code, default=None)
+    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=failure is not None, failure=failure)
+
+
+def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
+    if live.flip and not enabled:
+        raise UsageError("--flip, but the cascade is switched off.", hint="Set CASCADE_ENABLED=true.")
+    if live.flip and not has_student:
+        raise UsageError("--flip, but there is no student.", hint="Give its address: STUDENT_ENDPOINT=http://host/v1.")
+
+
+def _student(settings: Settings) -> Student:
+    return Student(endpoint_of(settings), limits_of(settings), request_of(settings), read_shape(settings))
+
+
+def _share(events: int, workers: int, number: int) -> int:
+    return (events + workers - 1 - number) // workers
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line)

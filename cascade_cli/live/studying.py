@@ -1,0 +1,108 @@
+"""The student's desk: one event a call, so many calls at once, each only while the switch allows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from enum import Enum
+
+from cascade_cli.clients import GIVEN_UP, CallFailed, Reply
+from cascade_cli.event_block import event_block
+from cascade_cli.live.judging import Judge, Judged
+from cascade_cli.live.measures import Measures
+from cascade_cli.live.outages import Outages
+from cascade_cli.live.switching import Switchboard
+from cascade_cli.records import Event
+
+AskStudent = Callable[[str, str], Awaitable[Reply]]
+"""Event id and prompt -> what the student said."""
+
+
+class Unasked(Enum):
+    """Why there is no answer that the event could be judged by."""
+
+    AWAY = "outage"
+    """The endpoint is away: that says nothing of the event."""
+    OFF = "off"
+    """The student was switched off meanwhile."""
+    STOPPED = "shutdown"
+    """The worker ends."""
+
+
+class StudentDesk:
+    """Asks the student.
+
+    Attributes:
+        outages: of its endpoint.
+
+    Args:
+        ask: the student; gives up where nobody wants an answer any more.
+        judge: of what it says.
+        template: of the prompt.
+        calls: at the same time, at most.
+        most_chars: a longer prompt is not sent.
+        outages: as above.
+        switch: looked at before each call.
+        measures: counts calls.
+    """
+
+    def __init__(
+        self,
+        ask: AskStudent,
+        judge: Judge,
+        template: str,
+        calls: int,
+        most_chars: int,
+        outages: Outages,
+        switch: Switchboard,
+        measures: Measures,
+    ) -> None:
+        self.judge = judge
+        self.outages = outages
+        self._ask = ask
+        self._template = template
+        self._places = asyncio.Semaphore(calls)
+        self._most_chars = most_chars
+        self._switch = switch
+        self._measures = measures
+
+    async def judged(self, event: Event) -> Judged | Unasked:
+        """Ask about one event, and judge what comes; a failed call is judged as one."""
+        async with self._places:
+            if not (await self._switch.now()).asks_student:
+                return Unasked.OFF
+            prompt = event_block(event, 0, self._template)
+            if len(prompt) > self._most_chars:
+                return self.judge.judge(event, None)
+            if not self.outages.may_call():
+                return Unasked.AWAY
+            try:
+                reply = await self._ask(event.id, prompt)
+            except CallFailed as failure:
+                return self._failed(event, failure)
+            finally:
+                self.outages.not_called()
+        self._answered(reply)
+        return self.judge.judge(event, reply.text, seconds=reply.seconds, signals=reply.signals)
+
+    def _answered(self, reply: Reply) -> None:
+        self.outages.answered()
+        self._measures.endpoint("student", is_away=False)
+        self._measures.called("student", "answered", reply.seconds)
+        self._measures.used("student", reply.prompt_tokens, reply.completion_tokens)
+
+    def _failed(self, event: Event, failure: CallFailed) -> Judged | Unasked:
+        self._measures.called("student", failure.kind.name)
+        if failure.kind is GIVEN_UP:
+            return Unasked.STOPPED if self._switch.glimpse().asks_student else Unasked.OFF
+        if not (failure.kind.outage or failure.kind.fatal):
+            # Somebody answered, however badly.
+            self.outages.answered()
+            return self.judge.judge(event, None)
+        self.outages.failed()
+        self._measures.endpoint("student", is_away=self.outages.is_away)
+        # One that fails among many that are answered fails by itself.
+        if self.outages.is_suspected:
+            return Unasked.AWAY
+        return replace(self.judge.judge(event, None), tells=False)

@@ -1,0 +1,204 @@
+"""What ``cascade mop-up`` and ``cascade undo`` do: order events for the teacher, and take a superseding back."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cascade_cli.config import (
+    POSTGRES_ENTITIES,
+    POSTGRES_EVENTS,
+    POSTGRES_FACTS,
+    POSTGRES_QUEUE,
+    POSTGRES_RELATIONSHIPS,
+    POSTGRES_SCHEMA,
+    POSTGRES_TRACES,
+    POSTGRES_URL,
+)
+from cascade_cli.errors import UsageError
+from cascade_cli.extraction import parse_extraction
+from cascade_cli.policy import GATES, Policy, decide
+
+if TYPE_CHECKING:
+    from cascade_cli.config import Settings
+    from cascade_cli.postgres.connection import Connection
+    from cascade_cli.postgres.superseding import Candidate, MopUp, Selection, Undone
+
+T = TypeVar("T")
+
+_JUDGED_AT_ONCE: Final = 100
+_ORDERED_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be mopped up.
+
+    Attributes:
+        selection: by hash, time and list.
+        gate: only events for which this gate would fire today; None for all.
+        limit: no more than so many, the oldest first.
+        because: a reason for people.
+        who: who orders.
+    """
+
+    selection: Selection
+    gate: str | None
+    limit: int
+    because: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mopped:
+    """What was chosen.
+
+    Attributes:
+        chosen: the oldest first.
+        ordered: how many of them were ordered; None where nothing was to be.
+    """
+
+    chosen: tuple[Candidate, ...]
+    ordered: int | None
+
+
+def mop_up(settings: Settings, wish: Wish, policy: Policy, *, dry_run: bool) -> Mopped:
+    """Choose events that the student wrote, and order that the teacher distils them again.
+
+    Args:
+        settings: say where the database is and what its tables are called.
+        wish: what to choose.
+        policy: whose gates are asked where the wish names one.
+        dry_run: choose, and order nothing.
+
+    Raises:
+        UsageError: no database is configured, or there is no such gate.
+        DependencyError: the database cannot be reached or refuses.
+    """
+    from cascade_cli.postgres import ColumnMapping
+    from cascade_cli.postgres.connection import connect, explained
+    from cascade_cli.postgres.superseding import MopUp
+
+    dsn = _database(settings)
+    columns = (settings[kind] for kind in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
+    mopping = MopUp(ColumnMapping.of(settings[POSTGRES_SCHEMA], *columns))
+    with connect(dsn) as connection, explained(dsn):
+        found = mopping.candidates(connection, wish.selection)
+        if wish.gate is not None:
+            found = _judged(connection, mopping, found, wish.gate, policy)
+        chosen = tuple(islice(found, wish.limit))
+        return Mopped(chosen, None if dry_run else _order(connection, mopping, chosen, wish))
+
+
+def undo(settings: Settings, receipt_id: int) -> Undone:
+    """Bring back what a superseding replaced.
+
+    Raises:
+        RefusedError: the receipt is unknown or used, or rows have changed since.
+        UsageError: no database is configured, or tables are called otherwise.
+        DependencyError: the database cannot be reached or refuses.
+    """
+    from cascade_cli.postgres.connection import connect, explained
+    from cascade_cli.postgres.graph import Graph, GraphMapping
+    from cascade_cli.postgres.superseding import Undoing
+
+    dsn = _database(settings)
+    tables = (settings[kind] for kind in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
+    undoing = Undoing(Graph(GraphMapping.of(settings[POSTGRES_SCHEMA], *tables)))
+    with connect(dsn) as connection, explained(dsn), connection.transaction():
+        return undoing.undo(connection, receipt_id)
+
+
+def read_event_ids(path: Path) -> tuple[str, ...]:
+    """Event ids from a file: one a line, or JSON lines with an ``event_id``, as commands write them.
+
+    Raises:
+        UsageError: the file cannot be read, or a line has no id.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            found = [_event_id(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {type(error).__name__}.") from error
+    return tuple(dict.fromkeys(found))
+
+
+def told(done: Mopped) -> Iterator[str]:
+    """What was done, a sentence each."""
+    if done.ordered is None:
+        yield f"{len(done.chosen):,} events would be ordered."
+        return
+    yield f"{done.ordered:,} events wait for the teacher; cascade run distils them."
+    if done.ordered < len(done.chosen):
+        left = len(done.chosen) - done.ordered
+        yield f"{left:,} were not ordered: they are not in the queue as done, or changed meanwhile."
+
+
+def who_orders() -> str:
+    """The user of this process, for people who ask later."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def check_gate(gate: str | None) -> None:
+    """See that there is such a gate.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if gate is not None and gate not in GATES:
+        raise UsageError(f"There is no gate {gate!r}.", hint=f"Known: {', '.join(GATES)}.")
+
+
+def _event_id(line: str, path: Path, number: int) -> str:
+    if not line.startswith("{"):
+        return line.strip()
+    try:
+        event_id = json.loads(line).get("event_id")
+    except (ValueError, RecursionError):
+        event_id = None
+    if not isinstance(event_id, str):
+        raise UsageError(f"{path}, line {number}: no event_id.", hint="Give ids, one a line, or JSON lines.")
+    return event_id
+
+
+def _database(settings: Settings) -> str:
+    dsn = settings[POSTGRES_URL]
+    if dsn is None:
+        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
+    return dsn
+
+
+def _judged(
+    connection: Connection, mopping: MopUp, candidates: Iterator[Candidate], gate: str, policy: Policy
+) -> Iterator[Candidate]:
+    """The candidates for which a gate would fire today; without an answer on record nothing can be said."""
+    for some in _chunks(candidates, _JUDGED_AT_ONCE):
+        said = mopping.said(connection, [each.event_id for each in some])
+        for candidate in some:
+            answer = said.get(candidate.event_id)
+            if answer is None or answer.event is None:
+                continue
+            decision = decide(answer.event, parse_extraction(answer.response or ""), policy, answer.signals)
+            if gate in decision.fired:
+                yield candidate
+
+
+def _order(connection: Connection, mopping: MopUp, chosen: tuple[Candidate, ...], wish: Wish) -> int:
+    ordered = 0
+    for some in _chunks(iter(chosen), _ORDERED_AT_ONCE):
+        event_ids = [each.event_id for each in some]
+        ordered += len(mopping.order(connection, event_ids, reason=wish.because, ordered_by=wish.who))
+    return ordered
+
+
+def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while some := list(islice(items, size)):
+        yield some

@@ -1,0 +1,19 @@
+"""The team's graph tables: rows from extractions, written in batches, and a note of what each write did."""
+
+from cascade_cli.postgres.graph.checking import Unwritable, unwritable
+from cascade_cli.postgres.graph.mapping import GraphMapping, GraphTable, MergeAudit
+from cascade_cli.postgres.graph.reading import GraphRows, GraphWrite, read_rows
+from cascade_cli.postgres.graph.writing import Graph, Touched
+
+__all__ = [
+    "Graph",
+    "GraphMapping",
+    "GraphRows",
+    "GraphTable",
+    "GraphWrite",
+    "MergeAudit",
+    "Touched",
+    "Unwritable",
+    "read_rows",
+    "unwritable",
+]

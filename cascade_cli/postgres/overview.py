@@ -1,0 +1,176 @@
+"""Figures about what a live worker does, for `cascade status`; nothing is read but figures, and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Final, TypeVar
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.connection import compose
+from cascade_cli.postgres.mapping import ColumnMapping
+from cascade_cli.postgres.pool import Pool
+from cascade_cli.postgres.source import LEDGER_TABLE
+from cascade_cli.postgres.tables import check_queue_table, types_of_columns
+
+T = TypeVar("T")
+
+QUERIES: Final = read_named_sql(files("cascade_cli.postgres") / "overview.sql")
+LONGEST_S: Final = 10.0
+"""For one figure: a look must not weigh on a server that has other things to do."""
+_TABLES: Final = {
+    "ledger": LEDGER_TABLE,
+    "escalations": "cascade_escalations",
+    "marks": "cascade_queue_marks",
+    "orders": "cascade_mop_up_orders",
+    "receipts": "cascade_receipts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCount:
+    """Ledger rows of one sort.
+
+    Attributes:
+        producer: ``student`` or ``teacher``.
+        escalated: None where no gate was asked.
+        reason: the first gate that fired; None where none did.
+        last_hour: rows written in the last hour.
+        last_day: in the last 24 hours, that hour among them.
+    """
+
+    producer: str
+    escalated: bool | None
+    reason: str | None
+    last_hour: int
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Events that wait for the teacher for one reason, claimed ones among them."""
+
+    reason: str
+    events: int
+    oldest_age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """Mop-up orders that are not finished.
+
+    Attributes:
+        open: how many.
+        failed_before: of these, the ones that failed at least once.
+        oldest_age_s: None where there is none.
+    """
+
+    open: int
+    failed_before: int
+    oldest_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Supersedings that can be undone, and that were.
+
+    Attributes:
+        kept: how many there are.
+        undone: of these.
+        latest_at: aware UTC; None where there is none.
+    """
+
+    kept: int
+    undone: int
+    latest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker that holds claims.
+
+    Attributes:
+        worker: its name.
+        held: claims whose lease runs.
+        expired: claims whose lease is over; somebody will take them back.
+        last_claim_age_s: seconds since its last claim among them; None where unknown.
+    """
+
+    worker: str
+    held: int
+    expired: int
+    last_claim_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A row that is one number."""
+
+    events: int
+
+
+class Overview:
+    """Reads each figure by itself, so that one that cannot be read leaves the others.
+
+    Every method raises a `UsageError` where a table is not there and a `DependencyError` where the server cannot be
+    reached, refuses, or takes too long.
+
+    Args:
+        pool: of the database.
+        mapping: what the tables are called.
+        longest_s: for one figure, above 0.
+    """
+
+    def __init__(self, pool: Pool, mapping: ColumnMapping, *, longest_s: float = LONGEST_S) -> None:
+        self._pool = pool
+        self._mapping = mapping
+        self._timeout_ms = str(max(1, round(longest_s * 1_000)))
+
+    def ledger(self) -> tuple[LedgerCount, ...]:
+        """What was written in the last hour and the last day."""
+        return self._rows("ledger", LedgerCount)
+
+    def backlog(self) -> tuple[Backlog, ...]:
+        """What waits for the teacher, by reason."""
+        return self._rows("backlog", Backlog)
+
+    def quarantined(self, quarantine_at: int) -> int:
+        """How many events count as failed after so many interruptions."""
+        with self._pool.explained() as connection:
+            mapping = check_queue_table(connection, self._mapping)
+            types = types_of_columns(connection, mapping, mapping.queue.table)
+        names = {"id_type": sql.Identifier(*types[mapping.queue.id])}
+        (found,) = self._rows("quarantined", _Counted, {"quarantine_at": quarantine_at}, names)
+        return found.events
+
+    def orders(self) -> OpenOrders:
+        """Mop-up orders that are not finished."""
+        return self._rows("orders", OpenOrders)[0]
+
+    def receipts(self) -> Receipts:
+        """Supersedings so far."""
+        (found,) = self._rows("receipts", Receipts)
+        return replace(found, latest_at=found.latest_at and found.latest_at.astimezone(UTC))
+
+    def workers(self) -> tuple[WorkerSeen, ...]:
+        """Whoever holds claims, by name."""
+        return self._rows("workers", WorkerSeen)
+
+    def _rows(
+        self,
+        query: str,
+        kind: type[T],
+        values: Mapping[str, object] | None = None,
+        names: Mapping[str, sql.Composable] | None = None,
+    ) -> tuple[T, ...]:
+        tables = {name: self._mapping.table(table) for name, table in _TABLES.items()}
+        composed = compose(QUERIES[query], {**tables, **self._mapping.queue_names(), **(names or {})})
+        with self._pool.explained() as connection, connection.transaction():
+            connection.execute(QUERIES["settings"], {"timeout_ms": self._timeout_ms})
+            with connection.cursor(row_factory=class_row(kind)) as cursor:
+                return tuple(cursor.execute(composed, values))

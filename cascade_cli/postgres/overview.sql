@@ -1,0 +1,57 @@
+-- What `cascade status` asks: figures alone, each by an index or from a small table. Names in braces are filled with
+-- quoted identifiers from the mapping.
+
+-- name: settings
+SELECT set_config('statement_timeout', %(timeout_ms)s, true), set_config('transaction_read_only', 'on', true);
+
+-- name: ledger
+-- By the index on (producer, distilled_at): so both producers are named, and the moment is the same for every row.
+SELECT
+    producer,
+    escalated,
+    escalate_reason AS reason,
+    count(*) FILTER (WHERE distilled_at > now() - interval '1 hour') AS last_hour,
+    count(*) AS last_day
+FROM {ledger}
+WHERE producer IN ('student', 'teacher') AND distilled_at > now() - interval '1 day'
+GROUP BY producer, escalated, escalate_reason
+ORDER BY producer, last_day DESC, escalated, escalate_reason;
+
+-- name: backlog
+SELECT
+    reason,
+    count(*) AS events,
+    extract(epoch FROM clock_timestamp() - min(decided_at))::float8 AS oldest_age_s
+FROM {escalations}
+GROUP BY reason
+ORDER BY events DESC, reason;
+
+-- name: quarantined
+-- Led by the marks, of which there are few.
+SELECT count(*) AS events
+FROM {marks} AS mark
+JOIN {queue} AS queue ON queue.{id} = mark.queue_id::{id_type}
+WHERE mark.interruptions >= %(quarantine_at)s AND queue.{status} = 'failed';
+
+-- name: orders
+SELECT
+    count(*) AS open,
+    count(*) FILTER (WHERE attempts > 0) AS failed_before,
+    extract(epoch FROM clock_timestamp() - min(ordered_at))::float8 AS oldest_age_s
+FROM {orders}
+WHERE finished_at IS NULL;
+
+-- name: receipts
+SELECT count(*) AS kept, count(undone_at) AS undone, max(superseded_at) AS latest_at FROM {receipts};
+
+-- name: workers
+-- A claim carries its worker's name and, behind the last slash, an id of its own.
+SELECT
+    regexp_replace({claimed_by}, '/[^/]*$', '') AS worker,
+    count(*) FILTER (WHERE {claim_expires_at} > clock_timestamp()) AS held,
+    count(*) FILTER (WHERE {claim_expires_at} <= clock_timestamp()) AS expired,
+    extract(epoch FROM clock_timestamp() - max({claimed_at}))::float8 AS last_claim_age_s
+FROM {queue}
+WHERE {status} = 'claimed' AND {claimed_by} IS NOT NULL
+GROUP BY worker
+ORDER BY worker;

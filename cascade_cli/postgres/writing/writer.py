@@ -1,0 +1,307 @@
+"""The one transaction that ends a batch: all of it, or nothing; never what somebody else's claim covers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+from psycopg import errors
+
+from cascade_cli.errors import CascadeError, DependencyError
+from cascade_cli.postgres.connection import compose, explanation, is_passing, told
+from cascade_cli.postgres.control import Control, Mode
+from cascade_cli.postgres.graph import Graph, Touched
+from cascade_cli.postgres.mapping import ColumnMapping
+from cascade_cli.postgres.pool import Pool
+from cascade_cli.postgres.queue import Queue
+from cascade_cli.postgres.superseding import RefusedError, Superseded, Superseding
+from cascade_cli.postgres.writing.batch import Batch, RowState, UnwritableError, graph_write, sort_out
+from cascade_cli.postgres.writing.recording import QUERIES, Records
+from cascade_cli.postgres.writing.records import (
+    Author,
+    Charged,
+    LostAudit,
+    Outcome,
+    Refused,
+    Standing,
+    TeacherWritten,
+    WriteReport,
+)
+
+if TYPE_CHECKING:
+    from cascade_cli.postgres.connection import Connection
+
+TRIES: Final = 5
+"""How often a batch is written before a server that is away, or a deadlock, is reported."""
+_LONGEST_PAUSE_S: Final = 0.1
+# Something in the data: the only errors that an event can be guilty of.
+_OF_DATA: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.ProgramLimitExceeded,
+    UnicodeError,
+    RecursionError,
+    UnwritableError,
+    RefusedError,
+)
+_OF_AUDITS: Final = (psycopg.Error, CascadeError, ValueError, TypeError)
+
+
+class Writer:
+    """Writes how the work on events ended, from any number of threads; get one from `Writer.open`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        graph: Graph,
+        control: Control,
+        records: Records,
+        author: Author,
+        random: Random,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._graph = graph
+        self._superseding = Superseding(graph)
+        self._control = control
+        self._records = records
+        self._author = author
+        self._random = random
+        self._sleep = sleep
+        own = ("settings", "lock_rows", "finish", "escalate")
+        self._queries = {name: compose(QUERIES[name], queue.names).as_bytes(None) for name in own}
+
+    @staticmethod
+    def open(
+        pool: Pool,
+        mapping: ColumnMapping,
+        queue: Queue,
+        graph: Graph,
+        control: Control,
+        author: Author,
+        *,
+        random: Random,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Writer:
+        """Look at the trace table, and be ready to write.
+
+        Args:
+            pool: of the database.
+            mapping: what the tables are called.
+            queue: whose claims are ended.
+            graph: where extractions go.
+            control: reread in every transaction in which a student may have a part.
+            author: who writes.
+            random: spreads retries.
+            sleep: waits so many seconds.
+
+        Raises:
+            DependencyError: the server cannot be reached or refuses.
+        """
+        return Writer(pool, queue, graph, control, Records.open(pool, mapping, author), author, random, sleep)
+
+    def write(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
+        """End a batch of claims. Called again with the same outcomes it writes nothing twice.
+
+        What a single event is guilty of is charged to it alone; the others of its batch are written. A deadlock, a lost
+        connection or a reply that never came is tried again, and charged to nobody.
+
+        Args:
+            outcomes: of distinct claims.
+            mode: how far the student may go at most; the control row may lower it. In ``Mode.OFF`` the statements are
+                those of a teacher alone: the control row is not read, and nothing is recorded but traces.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            DependencyError: the server is away, or refuses all of the batch; what was committed by then is found
+                again by calling this once more.
+            UsageError: a table or a column is not there.
+        """
+        report = WriteReport(mode=mode)
+        for part in _apart(outcomes):
+            report += self._write_part(part, mode)
+        return report
+
+    def _write_part(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
+        try:
+            return self._write_patiently(outcomes, mode)
+        except _SwitchUnreadableError:
+            # What cannot be read is off.
+            return self.write(outcomes, Mode.OFF)
+        except _UnrecordableError as error:
+            return self._without_student(outcomes, mode, str(error))
+        except _OF_DATA as error:
+            return self._bisected(outcomes, mode, error)
+        except psycopg.Error as error:
+            raise explanation(error, self._pool.dsn) from error
+
+    def _without_student(self, outcomes: Sequence[Outcome], mode: Mode, why: str) -> WriteReport:
+        """What the student wrote could not be found again, so it may not write; what the teacher wrote stands."""
+        taught = [each for each in outcomes if isinstance(each, TeacherWritten)]
+        refused = tuple(Refused(each, why) for each in outcomes if not isinstance(each, TeacherWritten))
+        return self.write(taught, mode) + WriteReport(refused=refused, mode=mode, unrecordable=why)
+
+    def _bisected(self, outcomes: Sequence[Outcome], mode: Mode, error: Exception) -> WriteReport:
+        if len(outcomes) > 1:
+            middle = len(outcomes) // 2
+            return self.write(outcomes[:middle], mode) + self.write(outcomes[middle:], mode)
+        (outcome,), cause = outcomes, f"it cannot be written: {told(error)}"
+        if isinstance(outcome, Standing):
+            # The teacher may do better, and is charged if it does not.
+            return WriteReport(refused=(Refused(outcome, cause),), mode=mode)
+        return WriteReport(charged=(Charged(outcome, cause, self._queue.fail(outcome.claim, cause)),), mode=mode)
+
+    def _write_patiently(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
+        for _ in range(TRIES - 1):
+            try:
+                return self._write_once(outcomes, mode)
+            except (psycopg.Error, DependencyError) as error:
+                if isinstance(error, RefusedError) or not is_passing(error):
+                    raise
+            self._sleep(self._random.uniform(0, _LONGEST_PAUSE_S))
+        return self._write_once(outcomes, mode)
+
+    def _write_once(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
+        with self._pool.lent() as connection, connection.transaction():
+            connection.execute(self._queries["settings"])
+            mode, why = self._in_force(connection, mode)
+            batch = sort_out(outcomes, self._locked(connection, outcomes), mode, why)
+            touched = self._graph.upsert(connection, batch.writes)
+            superseded = self._mop_up(connection, batch)
+            self._finish(connection, batch)
+            with _or_unrecordable():
+                by_student = self._record_student(connection, batch, touched)
+            owed = batch.taught_before + self._record_audits(connection, batch.taught, mode)
+        return WriteReport(
+            written=batch.now + batch.before,
+            lost=batch.lost,
+            refused=batch.refused,
+            mode=mode,
+            touched=by_student,
+            superseded=superseded,
+            # Only now that the batch stands, whatever becomes of them.
+            lost_audits=tuple(self._record_one_by_one(owed, mode)),
+        )
+
+    def _in_force(self, connection: Connection, mode: Mode) -> tuple[Mode, str]:
+        """How far the student may go for as long as this transaction lasts, and why no further."""
+        if mode is Mode.OFF:
+            return mode, "the student is off"
+        try:
+            switch = self._control.read_under_lock(connection)
+        except psycopg.Error as error:
+            if is_passing(error):
+                raise
+            raise _SwitchUnreadableError from error
+        worker = (self._author.policy_fingerprint, self._author.worker_version)
+        return switch.lowered(mode, *worker), switch.refusal(*worker) or "students may not write"
+
+    def _locked(self, connection: Connection, outcomes: Sequence[Outcome]) -> dict[str, RowState]:
+        rows = connection.execute(self._queries["lock_rows"], _ids(outcomes))
+        return {queue_id: RowState(*state) for queue_id, *state in rows}
+
+    def _mop_up(self, connection: Connection, batch: Batch) -> tuple[Superseded, ...]:
+        return tuple(
+            self._superseding.supersede(
+                connection,
+                graph_write(each),
+                llm_model=self._author.llm_model,
+                system_prompt_hash=self._author.system_prompt_hash,
+            )
+            for each in batch.mopping_up
+        )
+
+    def _finish(self, connection: Connection, batch: Batch) -> None:
+        if batch.done:
+            _all(connection.execute(self._queries["finish"], _ids(batch.done)).fetchone(), len(batch.done))
+
+    def _record_student(self, connection: Connection, batch: Batch, touched: Sequence[Touched]) -> tuple[Touched, ...]:
+        event_ids = {each.claim.event_id for each in batch.standing}
+        by_student = tuple(each for each in touched if each.event_id in event_ids)
+        self._graph.record(connection, by_student)
+        self._records.student(connection, batch.standing)
+        self._records.answers(connection, batch.student_answers)
+        self._escalate(connection, batch)
+        return by_student
+
+    def _escalate(self, connection: Connection, batch: Batch) -> None:
+        if batch.escalating:
+            event_ids = [each.claim.event_id for each in batch.escalating]
+            reasons = [each.reason for each in batch.escalating]
+            values = {**_ids(batch.escalating), "event_ids": event_ids, "reasons": reasons}
+            _all(connection.execute(self._queries["escalate"], values).fetchone(), len(event_ids))
+
+    def _record_audits(
+        self, connection: Connection, taught: tuple[TeacherWritten, ...], mode: Mode
+    ) -> tuple[TeacherWritten, ...]:
+        """Record beside the teacher's writes, behind one savepoint; what could not be recorded is still owed."""
+        audits = list(self._records.audits(taught, with_ledger=mode is not Mode.OFF))
+        if not audits:
+            return ()
+        try:
+            with connection.transaction():
+                for _, record in audits:
+                    record(connection)
+        except _OF_AUDITS:
+            if connection.closed:
+                raise
+            return taught
+        return ()
+
+    def _record_one_by_one(self, owed: Sequence[TeacherWritten], mode: Mode) -> Iterator[LostAudit]:
+        for each in owed:
+            for kind, record in self._records.audits([each], with_ledger=mode is not Mode.OFF):
+                try:
+                    with self._pool.lent() as connection:
+                        record(connection)
+                except _OF_AUDITS as error:
+                    yield LostAudit(each.claim.event_id, kind, told(error))
+
+
+class _SwitchUnreadableError(Exception):
+    """The control row cannot be read."""
+
+
+class _UnrecordableError(Exception):
+    """What the student did cannot be recorded; the text says why."""
+
+
+@contextmanager
+def _or_unrecordable() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if is_passing(error):
+            raise
+        raise _UnrecordableError(told(error)) from error
+
+
+def _apart(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Each mopping up alone, for it locks rows of others' events; the rest together."""
+    together: list[Outcome] = []
+    alone: list[list[Outcome]] = []
+    for each in outcomes:
+        if isinstance(each, TeacherWritten) and each.mops_up:
+            alone.append([each])
+        else:
+            together.append(each)
+    return [together, *alone] if together else alone
+
+
+def _ids(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    claims = [outcome.claim for outcome in outcomes]
+    return {"queue_ids": [claim.queue_id for claim in claims], "fences": [claim.fence for claim in claims]}
+
+
+def _all(counted: tuple[int, ...] | None, expected: int) -> None:
+    """Each of the rows, which are locked, has changed: whatever else did not let it would lose an event."""
+    if counted != (expected,):
+        raise CascadeError(f"Of {expected} queue rows that are held only {counted} changed.")

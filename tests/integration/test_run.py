@@ -1,0 +1,263 @@
+"""``cascade run`` over a real PostgreSQL and real endpoints: modes, decisions, failures, signals."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from live_rig import PAIRS, TEACHER, stage
+from shadowing import cascade, ended, stand_in
+
+LEDGER = "SELECT producer, llm_model, escalated, escalate_reason, count(*) FROM event_distillations GROUP BY 1, 2, 3, 4"
+STUDENT = "nuextract-2.0-4b-ft"
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+# Modes
+
+
+def test_off_is_the_teacher_alone_without_a_ledger_row_or_a_student_call(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 30) as live:
+        done = live.run("--once", env={"CASCADE_ENABLED": ""})
+        assert (done.code, done.data["ends"]) == (0, {"written_by_teacher": 30})
+        assert live.rows(LEDGER) == []
+        assert {each["kind"] for each in live.requests()} == {"teacher"}
+        assert live.value("SELECT count(*) FROM distillation_traces") == 30
+        assert live.value("SELECT count(*) FROM cascade_student_answers") == 0
+
+
+def test_enabled_without_a_student_keeps_a_ledger_of_the_teacher(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 30) as live:
+        assert live.run("--once", env={"STUDENT_ENDPOINT": ""}).code == 0
+        assert live.rows(LEDGER) == [("teacher", TEACHER, None, None, 30)]
+        assert {each["kind"] for each in live.requests()} == {"teacher"}
+
+
+def test_in_shadow_the_teacher_writes_and_the_students_answers_are_kept_with_their_decisions(
+    database: str, tmp_path: Path
+) -> None:
+    with stage(database, tmp_path, 60) as live:
+        assert live.run("--once").code == 0
+        assert live.rows(LEDGER) == [("teacher", TEACHER, None, None, 60)]
+        assert live.value("SELECT count(*) FROM cascade_student_answers WHERE rate = 0.05 AND u IS NOT NULL") == 60
+        assert live.value("SELECT count(*) FROM cascade_touched_rows") == 0
+        assert Counter(each["kind"] for each in live.requests())["student"] == 60
+
+
+def test_flipped_each_event_is_the_students_or_the_teachers(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 60) as live:
+        done = live.run("--once", "--flip")
+        assert done.code == 0
+        assert done.data["ends"] == {"escalated": 11, "written_by_student": 49, "written_by_teacher": 11}
+        live.check_each_written_once(60)
+        ledger = Counter((producer, model, escalated) for producer, model, escalated, _, _ in live.rows(LEDGER))
+        assert set(ledger) == {("student", STUDENT, False), ("teacher", TEACHER, True)}
+
+
+def test_what_a_flipped_run_decides_is_what_simulate_decides(database: str, tmp_path: Path) -> None:
+    flags = ("--sample-rate", "0.1", "--vip-arena", "board", "--high-value", "decision", "--salt", "other")
+    with stage(database, tmp_path, 500) as live:
+        assert live.run("--once", "--flip", *flags).code == 0
+        pairs = tmp_path / "pairs.jsonl"
+        with gzip.open(PAIRS, "rt", encoding="utf-8") as lines:
+            pairs.write_text("".join(islice(lines, 500)), encoding="utf-8")
+        simulated = cascade(tmp_path, None, "simulate", str(pairs), *flags, "--decisions", "decisions.jsonl")
+        assert simulated.code == 0, simulated.err
+        said = [json.loads(line) for line in (tmp_path / "decisions.jsonl").read_text().splitlines()]
+        written = dict(live.rows("SELECT event_id, escalate_reason FROM event_distillations"))
+        assert written == {each["event_id"]: each["reason"] for each in said}
+        fired = {
+            event_id: (tuple(gates), sampled)
+            for event_id, gates, sampled in live.rows("SELECT event_id, fired, sampled FROM cascade_student_answers")
+        }
+        expected = {each["event_id"]: (tuple(each["fired"]), each["sampled"]) for each in said}
+        unasked = set(expected) - set(fired)
+        assert fired == {event_id: expected[event_id] for event_id in fired}
+        assert unasked
+        assert {expected[event_id] for event_id in unasked} == {(("vip_arena",), False)}
+
+
+def test_the_student_is_never_asked_about_what_it_may_not_see(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 40) as live:
+        live.rows("UPDATE events SET disclosure_class = 'secret' WHERE id IN (SELECT id FROM events LIMIT 3)")
+        live.configure('[live]\nnever_student_classes = ["secret"]\nnever_student_arenas = ["board"]\n')
+        assert live.run("--once", "--flip").code == 0
+        spared = {
+            row[0] for row in live.rows("SELECT id FROM events WHERE disclosure_class = 'secret' OR arena = 'board'")
+        }
+        asked = {each["event_id"] for each in live.requests() if each["kind"] == "student"}
+        assert spared
+        assert not spared & asked
+        reasons = live.rows("SELECT event_id FROM event_distillations WHERE escalate_reason = 'never_student'")
+        assert {row[0] for row in reasons} == spared
+        live.enqueue_again()
+        assert live.run("--once").code == 0
+        asked = {each["event_id"] for each in live.requests() if each["kind"] == "student"}
+        assert not spared & asked
+        live.check_each_written_once(40)
+
+
+# The switch
+
+
+@pytest.mark.parametrize("by", ["row", "file", "policy"])
+def test_killed_is_as_if_there_were_no_cascade(database: str, tmp_path: Path, by: str) -> None:
+    with stage(database, tmp_path, 20) as live:
+        (tmp_path / "kill").touch() if by == "file" else None
+        if by != "file":
+            column = "killed = true" if by == "row" else "policy_fingerprint = 'another'"
+            live.rows(f"UPDATE cascade_control SET {column}")
+        done = live.run("--once", "--flip", env={"CASCADE_KILL_FILE": str(tmp_path / "kill")} if by == "file" else {})
+        assert done.data["ends"] == {"written_by_teacher": 20}
+        assert live.rows(LEDGER) == []
+        assert {each["kind"] for each in live.requests()} == {"teacher"}
+        assert "Mode: off" in done.err
+
+
+def test_a_kill_while_the_student_answers_leaves_its_answers_to_the_teacher(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 60, "--latency-ms", 150) as live:
+        process = live.start("--once", "--flip")
+        eventually(lambda: live.value("SELECT count(*) FROM event_distillations") >= 8)
+        assert cascade(tmp_path, None, "kill", "on", env=live.environment()).code == 0
+        by_student = live.value("SELECT count(*) FROM event_distillations WHERE producer = 'student'")
+        answered = len(live.endpoint.asked())
+        done = ended(process)
+        assert done.code == 0, done.err
+        assert live.value("SELECT count(*) FROM event_distillations WHERE producer = 'student'") == by_student
+        assert len(live.endpoint.asked()) - answered <= 8
+        assert live.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
+
+
+def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 60, "--faults", "garbage=1", "--faults-stick", "--latency-ms", 5) as student:
+        student.configure("[student]\ntries = 1\nconcurrency = 2\n[live]\nbatch = 10\n")
+        teachers = tmp_path / "teacher"
+        teachers.mkdir()
+        with stand_in(teachers) as teacher:
+            done = student.run("--once", "--flip", env={"LLM_ENDPOINT": teacher.url})
+        assert done.code == 0
+        ((allowed, reason),) = student.rows("SELECT flip_allowed, reason FROM cascade_control")
+        assert not allowed
+        assert str(reason).startswith("student_parse_fail for 20 of the last 20 answers")
+        assert student.value("SELECT count(*) FROM event_distillations WHERE escalated IS NULL") > 0
+        assert student.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
+
+
+# What is missing
+
+
+def test_without_a_teacher_nothing_is_claimed(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 5) as live:
+        for missing in ("LLM_ENDPOINT", "LLM_MODEL", "TEACHER_SYSTEM_PROMPT_FILE", "DATABASE_URL"):
+            assert live.run("--once", env={missing: ""}).code == 2
+        assert live.run("--once", "--flip", env={"CASCADE_ENABLED": ""}).code == 2
+        assert live.run("--once", "--flip", env={"STUDENT_ENDPOINT": ""}).code == 2
+        assert live.rows("SELECT status, max(claimed_at) FROM distillation_queue GROUP BY 1") == [("pending", None)]
+
+
+def test_an_event_that_is_missing_or_unreadable_fails_by_itself(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10) as live:
+        live.rows("INSERT INTO distillation_queue (event_id) VALUES ('nobody knows')")
+        done = live.run("--once", "--flip", env={"MAX_ATTEMPTS": "1"})
+        assert done.data["ends"]["failed"] == 1
+        assert live.rows("SELECT event_id, attempts, last_error FROM distillation_queue WHERE status = 'failed'") == [
+            ("nobody knows", 1, "the event is not in the table of events")
+        ]
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10
+
+
+# Failures
+
+
+def test_a_poison_event_burns_its_own_attempts_and_no_others(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 20, "--faults", "500=0.5", "--faults-stick", "--seed", 3) as live:
+        live.configure("[teacher]\ntries = 1\n")
+        done = live.run("--once", env={"CASCADE_ENABLED": "", "MAX_ATTEMPTS": "2"})
+        alone = Counter(each["event_id"] for each in live.requests() if each["event_id"] and each["outcome"] == "500")
+        attempts = dict(live.rows("SELECT event_id, attempts FROM distillation_queue"))
+        assert attempts == {event_id: alone[event_id] for event_id in attempts}
+        failed = {row[0] for row in live.rows("SELECT event_id FROM distillation_queue WHERE status = 'failed'")}
+        assert failed == {event_id for event_id, count in alone.items() if count == 2}
+        assert 0 < len(failed) < 20
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 20 - len(failed)
+        assert done.data["ends"]["retry"] + done.data["ends"]["failed"] == alone.total()
+
+
+def test_a_failed_student_call_goes_to_the_teacher(database: str, tmp_path: Path) -> None:
+    teachers = tmp_path / "teacher"
+    teachers.mkdir()
+    with (
+        stage(database, tmp_path, 60, "--faults", "500=0.1,garbage=0.1", "--faults-stick") as live,
+        stand_in(teachers) as teacher,
+    ):
+        live.configure("[student]\ntries = 1\n[live]\nmost_parse_failures = 1\n")
+        assert live.run("--once", "--flip", env={"LLM_ENDPOINT": teacher.url}).code == 0
+        live.check_each_written_once(60)
+        failed = {each["event_id"] for each in live.endpoint.asked() if each["outcome"] in {"500", "garbage"}}
+        written = live.rows("SELECT event_id FROM event_distillations WHERE escalate_reason = 'student_parse_fail'")
+        assert failed
+        assert failed <= {row[0] for row in written}
+        assert live.value("SELECT max(attempts) FROM distillation_queue") == 0
+
+
+# Ending
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_finishes_what_is_in_hand_and_gives_back_the_rest(
+    database: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with stage(database, tmp_path, 200, "--latency-ms", 100) as live:
+        process = live.start("--flip")
+        eventually(lambda: live.value("SELECT count(*) FROM event_distillations") > 10)
+        process.send_signal(number)
+        done = ended(process)
+        assert done.code == code, done.err
+        assert json.loads(done.out)["partial"]
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'claimed'") == 0
+        assert live.value("SELECT max(attempts) FROM distillation_queue") == 0
+        assert live.value("SELECT count(*) FROM cascade_queue_marks") == 0
+        assert live.run("--once", "--flip").code == 0
+        live.check_each_written_once(200)
+
+
+def test_several_workers_share_the_queue_and_pass_signals_on(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 120, "--latency-ms", 40) as live:
+        process = live.start("--flip", "--workers", "2", "--worker-name", "crew")
+        eventually(lambda: live.value("SELECT count(*) FROM event_distillations") > 20)
+        process.send_signal(signal.SIGTERM)
+        done = ended(process)
+        assert done.code == 143, done.err
+        assert done.data["workers"] == 2
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'claimed'") == 0
+        names = live.rows(
+            "SELECT DISTINCT split_part(claimed_by, '/', 1) FROM distillation_queue WHERE claimed_by <> ''"
+        )
+        assert {row[0] for row in names} == {"crew-0", "crew-1"}
+        assert live.run("--once", "--flip", "--max-events", "5").data["claimed"] == 5
+        assert live.run("--once", "--flip").code == 0
+        live.check_each_written_once(120)
+
+
+def test_a_line_of_json_tells_of_each_event_and_nothing_of_its_content(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 30) as live:
+        done = live.run("--once", "--flip", "--log", "json")
+        lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+        assert len([line for line in lines if line["producer"] is not None]) == 30
+        one = next(line for line in lines if line["producer"] == "student")
+        assert {"event_id", "queue_id", "worker", "entities", "facts", "relationships", "student_ms"} <= set(one)
+        for content in live.rows("SELECT split_part(content, ' ', 5) FROM events"):
+            assert len(str(content[0])) < 6 or str(content[0]) not in done.err
