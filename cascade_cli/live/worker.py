@@ -322,7 +322,7 @@ async def _opened(
             stop("refused", DependencyError(f"{why}.", hint="Check key, model and address in the configuration."))
 
     async with AsyncExitStack() as stack:
-        endings = stack.enter_context(Endings.open(queue, writer, lambda: switch.glimpse().mode, watch, voice.measures))
+        endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures))
         student = await _student_desk(plan, stack, switch, stop, clock, voice.measures)
         teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
         handling = Handling(

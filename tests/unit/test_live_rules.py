@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +14,10 @@ from hypothesis import strategies as st
 
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
+from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment, in_force
 from cascade_cli.live.outages import Outages
+from cascade_cli.live.switching import Switchboard
 from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
 
 READY = Environment(enabled=True, has_student=True, flip=True, policy_fingerprint="p1", version="0.5.0")
@@ -74,6 +79,26 @@ def test_no_switch_ever_switches_anything_on() -> None:
         assert rank(enabled, student, flip, kill_file, True, allowed) <= here
         assert rank(enabled, student, flip, kill_file, killed, False) <= here
         assert here[0] < Mode.FLIP or (enabled and student and flip and allowed and not (kill_file or killed))
+
+
+@pytest.mark.parametrize(
+    ("found", "kill_file", "now", "for_writing"),
+    [
+        (UNREADABLE, False, Mode.OFF, Mode.FLIP),
+        (UNREADABLE, True, Mode.OFF, Mode.OFF),
+        (replace(OPEN, changed_at=datetime.now(UTC)), False, Mode.FLIP, Mode.FLIP),
+        (replace(OPEN, changed_at=datetime.now(UTC), killed=True), False, Mode.OFF, Mode.OFF),
+    ],
+)
+def test_a_row_that_cannot_be_read_stops_the_student_and_is_read_again_by_whoever_writes(
+    tmp_path: Path, found: Switch, kill_file: bool, now: Mode, for_writing: Mode
+) -> None:
+    file = tmp_path / "kill"
+    if kill_file:
+        file.touch()
+    board = Switchboard(READY, file, lambda: found, Clock(), Measures(), lambda _: None)
+    assert asyncio.run(board.now()).mode is now
+    assert board.for_writing() is for_writing
 
 
 # Outages
