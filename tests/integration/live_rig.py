@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,6 +27,12 @@ def examples(count: int) -> list[Row]:
     """The first shipped pairs, the student's answers left out."""
     rows = islice(read_rows(PAIRS), count)
     return [Row(replace(row.trace, trace_id=f"old {row.trace.trace_id}")) for row in rows if isinstance(row, Row)]
+
+
+def _whole(words: Sequence[str]) -> list[str]:
+    """The command; a flip needs no gate here, which is tested elsewhere."""
+    forced = ["--force", "a test", "--yes"] if "--flip" in words and "--force" not in words else []
+    return ["run", *words, *forced, "--json"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,14 @@ class Stage:
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
         """``cascade run`` to its end within this process."""
-        return cascade(self.folder, self.endpoint.url, "run", *words, "--json", env=self.environment(env))
+        return cascade(self.folder, self.endpoint.url, *_whole(words), env=self.environment(env))
 
     def start(
         self, *words: str, env: Mapping[str, str] | None = None, stderr: IO[bytes] | int = subprocess.PIPE
     ) -> subprocess.Popen[str]:
         """``cascade run`` in a process of its own."""
         more = self.environment(env)
-        return start(self.folder, self.endpoint.url, "run", *words, "--json", env=more, stderr=stderr)
+        return start(self.folder, self.endpoint.url, *_whole(words), env=more, stderr=stderr)
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with psycopg.connect(self.dsn, autocommit=True) as connection:

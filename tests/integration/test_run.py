@@ -156,6 +156,18 @@ def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Pat
         assert student.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
 
 
+def test_a_flip_wants_a_gate_that_was_passed_or_a_reason_and_a_confirmation(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 5) as live:
+        refused = cascade(tmp_path, live.endpoint.url, "run", "--flip", "--yes", "--once", env=live.environment())
+        assert refused.code == 2
+        assert "--flip is refused" in refused.err
+        unconfirmed = ("run", "--flip", "--force", "first day", "--once")
+        assert cascade(tmp_path, live.endpoint.url, *unconfirmed, env=live.environment()).code == 2
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'pending'") == 5
+        assert live.run("--once", "--flip", "--force", "first day", "--yes").code == 0
+        assert live.rows("SELECT action FROM cascade_switches") == [("force_flip",)]
+
+
 # What is missing
 
 

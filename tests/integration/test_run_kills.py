@@ -67,7 +67,8 @@ class Mayhem:
         # Most of them in the midst of it, some wherever they are.
         if self.random.random() < 0.9:
             self.wait_until_busy(number)
-        assert worker.poll() is None, "a worker ended by itself"
+        # One that begins while the server is down may not flip, and says so.
+        assert worker.poll() in {None, 4}, "a worker ended by itself"
         worker.send_signal(signal.SIGKILL)
         worker.communicate()
         self.kills += 1
@@ -135,11 +136,11 @@ CONFIGURATION = (
 
 
 def test_workers_that_are_killed_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
-    with stage(database, tmp_path, 160, "--latency-ms", 400) as live:
+    with stage(database, tmp_path, 100, "--latency-ms", 300) as live:
         live.rows(JOURNAL)
         live.configure(CONFIGURATION)
         with mayhem(live, [database] * 2) as trouble:
-            for _ in range(6):
+            for _ in range(4):
                 time.sleep(1.0)
                 trouble.kill_one()
             end = time.monotonic() + 60
@@ -147,7 +148,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(database: str, tmp_path
                 assert time.monotonic() < end, "it never ended"
                 time.sleep(0.1)
             assert set(trouble.end()) == {143}
-        check(live, 160)
+        check(live, 100)
         assert trouble.interrupted
         assert live.value("SELECT max(attempts) FROM distillation_queue") == 0
 
