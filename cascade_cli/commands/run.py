@@ -1,5 +1,6 @@
 """``cascade run``."""
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -25,6 +26,10 @@ class Log(StrEnum):
 def run(
     ctx: typer.Context,
     flip: Annotated[bool, typer.Option("--flip", help="The student writes what the gates let stand.")] = False,
+    force: Annotated[
+        str | None, typer.Option("--force", metavar="REASON", help="Flip without a passing gate; recorded.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="The flip is confirmed.")] = False,
     once: Annotated[bool, typer.Option("--once", help="End when the queue is empty, retries included.")] = False,
     max_events: Annotated[
         int | None, typer.Option("--max-events", min=1, metavar="N", help="End after N claims.")
@@ -52,11 +57,12 @@ def run(
 
     Without CASCADE_ENABLED, or killed, the teacher does everything, as if there were no cascade. Any number of workers
     may run at the same time; each event is written once. The first Ctrl-C or SIGTERM finishes what is in hand and
-    gives back the rest, the second ends at once.
+    gives back the rest, the second ends at once. --flip wants a gate that cascade score --gate-for-flip passed within a
+    week, or --force with a reason, and a confirmation.
 
     Example:
       cascade run
-      cascade run --flip --sample-rate 0.2 --workers 2 --log json
+      cascade run --flip --yes --sample-rate 0.2 --workers 2 --log json
       cascade run --once --json
     """
     from cascade_cli.live.run import Live, run_live
@@ -72,5 +78,6 @@ def run(
     )
     rates, thresholds = ([each] if each else [] for each in (sample_rate, verifier_threshold))
     policy = read_wanted(settings, rates, [], thresholds, most_rates=1).base
-    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON)
+    ask = typer.confirm if sys.stdin.isatty() else None
+    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON, force, yes, ask)
     return run_live(live, settings, session.console)

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def work_together(live: Live, settings: Settings, console: Console) -> Sequence[
     members = []
     for number in range(live.workers):
         receiver, sender = context.Pipe(duplex=False)
-        arguments = (live, settings, console.output, number, os.getpid(), sender)
+        arguments = (replace(live, ask=None), settings, console.output, number, os.getpid(), sender)
         process = context.Process(target=_work_as_member, args=arguments)
         process.start()
         sender.close()

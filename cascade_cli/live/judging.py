@@ -1,12 +1,12 @@
-"""A student's answer -> what becomes of its event, by the very gates that are simulated. Pure."""
+"""A student's answer -> what becomes of its event, by the very gates that are simulated. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from cascade_cli.extraction import parse_extraction
+from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.policy import Decision, Policy, decide
 from cascade_cli.postgres.writing import JudgedAnswer
 from cascade_cli.records import Event, StudentAnswer
@@ -39,15 +39,17 @@ class Judge:
         policy: the gates with their settings.
         student_model: whose answers they are.
         prompt_shape: how events are shown to it.
+        burn_in: says which sample rate is in force, and counts.
     """
 
     policy: Policy
     student_model: str
     prompt_shape: str
+    burn_in: BurnIn
 
     def needs_no_answer(self, event: Event) -> bool:
         """Whether the event goes to the teacher whatever the student would say, and the sample has no use for it."""
-        decision = decide(event, None, self.policy)
+        decision = decide(event, None, self.policy, rate=self.burn_in.rate)
         return decision.fired == (VIP_ARENA,) and not decision.sampled
 
     def judge(
@@ -57,7 +59,6 @@ class Judge:
         *,
         seconds: float | None = None,
         signals: Mapping[str, float] | None = None,
-        rate: Decimal | None = None,
     ) -> Judged:
         """Judge what the student said.
 
@@ -66,10 +67,10 @@ class Judge:
             text: as it came; None where the call failed.
             seconds: that it took; None where there was no answer.
             signals: what else is known of the answer.
-            rate: the sample rate in force where it is not the policy's own.
         """
         extraction = None if text is None else parse_extraction(text)
-        decision = decide(event, extraction, self.policy, signals, rate=rate)
+        decision = decide(event, extraction, self.policy, signals, rate=self.burn_in.rate)
+        self.burn_in.decided(decision)
         answer = StudentAnswer(
             event.id,
             text,

@@ -7,8 +7,9 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cascade_cli import __version__
 from cascade_cli.config import (
@@ -37,12 +38,16 @@ from cascade_cli.endpoints import (
 )
 from cascade_cli.errors import UsageError
 from cascade_cli.event_loop import Stop, at_once
+from cascade_cli.live.flipping import FlipWish, permit_flip
+from cascade_cli.live.killing import who_switches
 from cascade_cli.live.modes import Environment
 from cascade_cli.live.rules import Rules
 from cascade_cli.live.worker import Plan, Student, TeacherPlan, Voice, Worked, work
 from cascade_cli.policy import Policy
+from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.mapping import ColumnMapping
+from cascade_cli.postgres.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,9 @@ class Live:
         workers: processes, at least 1.
         name: of the worker; None for host and process.
         log: a line of JSON an event on standard error.
+        force: a reason to flip without a passing gate; None to insist on one.
+        yes: the flip is confirmed already.
+        ask: shows a question and returns whether it was confirmed; None where there is no terminal.
     """
 
     policy: Policy
@@ -66,17 +74,22 @@ class Live:
     workers: int = 1
     name: str | None = None
     log: bool = False
+    force: str | None = None
+    yes: bool = False
+    ask: Callable[[str], bool] | None = None
 
 
 def run_live(live: Live, settings: Settings, console: Console) -> Result:
     """Work through the queue.
 
     Raises:
-        UsageError: something is missing without which nothing may be claimed.
-        DependencyError: the database is away, where the run is to end by itself.
+        UsageError: something is missing without which nothing may be claimed, or the flip is refused.
+        DependencyError: the database is away, where the run is to end by itself, or to flip.
         Interrupted, Terminated: a second signal.
     """
     plan = plan_of(live, settings)
+    if live.flip:
+        _permit_flip(live, settings, plan)
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
 
@@ -161,6 +174,12 @@ def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
         raise UsageError("--flip, but the cascade is switched off.", hint="Set CASCADE_ENABLED=true.")
     if live.flip and not has_student:
         raise UsageError("--flip, but there is no student.", hint="Give its address: STUDENT_ENDPOINT=http://host/v1.")
+
+
+def _permit_flip(live: Live, settings: Settings, plan: Plan) -> None:
+    wish = FlipWish(who_switches(), live.force, live.yes, live.ask)
+    with Pool(plan.dsn) as pool:
+        permit_flip(settings, Control(pool, plan.mapping.schema), wish, datetime.now(UTC))
 
 
 def _student(settings: Settings) -> Student:

@@ -10,7 +10,7 @@ from typing import Final
 from cascade_cli.event_loop import in_background
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment, InForce, in_force
-from cascade_cli.postgres.control import UNREADABLE, Switch
+from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
 
 ROW_KEPT_S: Final = 0.5
 """So long a control row counts after it was read. Whoever writes rereads it anyway, within the transaction."""
@@ -63,6 +63,16 @@ class Switchboard:
     def glimpse(self) -> InForce:
         """The same by the row as it was read last; from any thread."""
         return in_force(self.environment, self._switch, kill_file=self._is_killed_by_file())
+
+    def for_writing(self) -> Mode:
+        """How far a write may go at most; from any thread.
+
+        Whoever writes rereads the row in the transaction. So where it could not be read here, that is left to the
+        write: a database that was away for a moment would else leave the teacher's writes without their ledger rows.
+        """
+        if self._switch.changed_at is None and self.environment.enabled and not self._is_killed_by_file():
+            return self.environment.wanted
+        return self.glimpse().mode
 
     def forget(self) -> None:
         """Read the row again the next time: it was just changed."""

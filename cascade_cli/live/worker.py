@@ -19,6 +19,7 @@ from cascade_cli.errors import CascadeError, DependencyError, UsageError
 from cascade_cli.event_block import DEFAULT_TEMPLATE
 from cascade_cli.event_loop import Stop, in_background, signals_stop
 from cascade_cli.live.breakers import Breaker
+from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.live.ceilings import Ceiling
 from cascade_cli.live.claiming import Intake, StudentLane, Wanted, wanted_of_teacher
 from cascade_cli.live.database import DatabaseWatch
@@ -36,6 +37,7 @@ from cascade_cli.live.studying import StudentDesk
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import TeacherDesk
 from cascade_cli.policy import Policy
+from cascade_cli.postgres.ages import standing_events
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import Graph, GraphMapping
 from cascade_cli.postgres.mapping import ColumnMapping
@@ -47,6 +49,8 @@ T = TypeVar("T")
 
 REAP_S: Final = 5.0
 """Between two looks for expired claims of others, and for how much the lanes hold."""
+AGE_S: Final = 30.0
+"""Between two looks how old the prompt is."""
 PATIENCE_S: Final = 10.0
 """How long an endpoint may refuse everybody within one call; beyond, it is the outage's rules that wait."""
 ORPHANED: Final = "orphaned"
@@ -203,6 +207,7 @@ class Worker:
     stop: Stop
     clock: Clock
     health: Health
+    pool: Pool
     queue: Queue
     intake: Intake
     student_lane: StudentLane
@@ -212,9 +217,10 @@ class Worker:
         """Claim and handle until it is to stop; then finish what is in hand, and give back the rest."""
         desk, rules = self.intake.handling.teacher, self.plan.rules
         chores = [desk.serve() for _ in range(rules.teacher_calls)]
-        chores += [self._renew(), self._reap(), self._tick()]
+        chores += [self._renew(), self._reap(), self._age(), self._tick()]
         running = [asyncio.create_task(chore) for chore in chores]
         try:
+            await self._look_how_old()
             await self._claim()
             await self._finish()
         finally:
@@ -280,6 +286,20 @@ class Worker:
             pause_s = min(REAP_S, self.plan.rules.lease_s / _RENEWALS_A_LEASE)
             await asyncio.sleep(max(pause_s, _LANES_SHARE * (time.monotonic() - began)))
 
+    async def _age(self) -> None:
+        while True:
+            await asyncio.sleep(AGE_S)
+            await self._look_how_old()
+
+    async def _look_how_old(self) -> None:
+        """Where a new prompt is sampled more: how old it is by now."""
+        student = self.intake.handling.student
+        if student is None or not (most := student.judge.burn_in.settled_at):
+            return
+        ask = partial(standing_events, self.pool, self.plan.mapping, self.plan.teacher.prompt.hash, most)
+        if (count := await self._asked(ask)) is not None:
+            student.judge.burn_in.looked(count)
+
     async def _tick(self) -> None:
         while True:
             self.health.turned()
@@ -322,7 +342,7 @@ async def _opened(
             stop("refused", DependencyError(f"{why}.", hint="Check key, model and address in the configuration."))
 
     async with AsyncExitStack() as stack:
-        endings = stack.enter_context(Endings.open(queue, writer, lambda: switch.glimpse().mode, watch, voice.measures))
+        endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures))
         student = await _student_desk(plan, stack, switch, stop, clock, voice.measures)
         teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
         handling = Handling(
@@ -356,7 +376,7 @@ async def _opened(
             plan.once,
             plan.most,
         )
-        yield Worker(plan, voice, stop, clock, health, queue, intake, StudentLane(handling), endings)
+        yield Worker(plan, voice, stop, clock, health, pool, queue, intake, StudentLane(handling), endings)
 
 
 async def _opened_database(
@@ -398,7 +418,7 @@ async def _student_desk(
     caller = await stack.enter_async_context(Caller.open(asked.endpoint, limits, pace, rest=rest))
     return StudentDesk(
         StudentClient(caller, asked.request).ask,
-        Judge(plan.policy, asked.endpoint.model, asked.shape.name),
+        Judge(plan.policy, asked.endpoint.model, asked.shape.name, BurnIn(plan.policy)),
         asked.shape.template or DEFAULT_TEMPLATE,
         plan.rules.student_calls,
         plan.rules.most_prompt_chars,

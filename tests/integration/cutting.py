@@ -56,7 +56,13 @@ class Cutter:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self._server)
+            try:
+                server.connect(self._server)
+            except OSError:
+                # It is down for a moment; whoever wants it comes again.
+                for end in (client, server):
+                    _hang_up(end)
+                continue
             self._open += [client, server]
             threading.Thread(target=self._to_server, args=(client, server), daemon=True).start()
             threading.Thread(target=_copy, args=(server, client), daemon=True).start()

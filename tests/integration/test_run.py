@@ -156,6 +156,18 @@ def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Pat
         assert student.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
 
 
+def test_a_flip_wants_a_gate_that_was_passed_or_a_reason_and_a_confirmation(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 5) as live:
+        refused = cascade(tmp_path, live.endpoint.url, "run", "--flip", "--yes", "--once", env=live.environment())
+        assert refused.code == 2
+        assert "--flip is refused" in refused.err
+        unconfirmed = ("run", "--flip", "--force", "first day", "--once")
+        assert cascade(tmp_path, live.endpoint.url, *unconfirmed, env=live.environment()).code == 2
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'pending'") == 5
+        assert live.run("--once", "--flip", "--force", "first day", "--yes").code == 0
+        assert live.rows("SELECT action FROM cascade_switches") == [("force_flip",)]
+
+
 # What is missing
 
 
@@ -261,3 +273,84 @@ def test_a_line_of_json_tells_of_each_event_and_nothing_of_its_content(database:
         assert {"event_id", "queue_id", "worker", "entities", "facts", "relationships", "student_ms"} <= set(one)
         for content in live.rows("SELECT split_part(content, ' ', 5) FROM events"):
             assert len(str(content[0])) < 6 or str(content[0]) not in done.err
+
+
+# What waits for the teacher
+
+
+def test_the_student_gets_no_more_while_too_many_wait_for_the_teacher(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 120, "--latency-ms", 20) as live:
+        live.configure("[live]\nbatch = 10\nlease_s = 1.5\n[teacher]\ntries = 1\n")
+        # Nobody listens at the discard port.
+        env = {"LLM_ENDPOINT": "http://127.0.0.1:9/v1", "MAX_ESCALATION_BACKLOG": "5", "HIGH_VALUE_CATEGORIES": ""}
+        process = live.start("--flip", "--sample-rate", "0.5", env=env)
+        eventually(lambda: live.value("SELECT count(*) FROM cascade_escalations") >= 5)
+        time.sleep(1.5)
+        waiting = live.value("SELECT count(*) FROM cascade_escalations")
+        time.sleep(1.0)
+        assert live.value("SELECT count(*) FROM cascade_escalations") == waiting
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'pending'") > 40
+        process.send_signal(signal.SIGTERM)
+        assert ended(process).code == 143
+        assert live.value("SELECT max(attempts) FROM distillation_queue") == 0
+        asked = len(live.endpoint.asked())
+        assert live.run("--once", "--flip", "--sample-rate", "0.5", env={"HIGH_VALUE_CATEGORIES": ""}).code == 0
+        live.check_each_written_once(120)
+        # What was decided before was not asked about again.
+        assert asked > 5
+        assert len(live.endpoint.asked()) == 120
+
+
+def test_what_is_mopped_up_is_taught_and_superseded_by_the_next_run(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 40) as live:
+        assert live.run("--once", "--flip").code == 0
+        by_student = live.value("SELECT count(*) FROM event_distillations WHERE producer = 'student'")
+        assert cascade(tmp_path, None, "mop-up", "--limit", "5", env=live.environment()).code == 0
+        asked = len(live.endpoint.asked())
+        done = live.run("--once", "--flip")
+        assert done.data["ends"] == {"written_by_teacher": 5}
+        assert len(live.endpoint.asked()) == asked
+        mopped = "SELECT count(*) FROM event_distillations WHERE producer = 'teacher' AND escalate_reason = 'mop_up'"
+        assert live.value(f"{mopped} AND escalated") == 5
+        assert live.value("SELECT count(*) FROM cascade_receipts") == 5
+        assert live.value("SELECT count(*) FROM event_distillations WHERE producer = 'student'") == by_student
+
+
+# Dying
+
+
+def test_an_event_with_which_workers_died_runs_alone(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 30, "--latency-ms", 10) as live:
+        live.rows(
+            "INSERT INTO cascade_queue_marks (queue_id, interruptions) SELECT id::text, 2 FROM distillation_queue"
+            " WHERE mod(id, 10) = 1"
+        )
+        done = live.run("--once", "--flip", "--log", "json")
+        assert done.code == 0
+        live.check_each_written_once(30)
+        suspects = {row[0] for row in live.rows("SELECT event_id FROM distillation_queue WHERE mod(id, 10) = 1")}
+        crowds = {each["event_id"]: each["in_flight"] for each in live.endpoint.asked()}
+        assert {crowds[event_id] for event_id in suspects} == {1}
+        assert max(crowds.values()) > 1
+
+
+def test_workers_end_when_whoever_started_them_is_gone(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10) as live:
+        process = live.start("--workers", "2", "--worker-name", "orphan")
+        eventually(lambda: live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10)
+        process.kill()
+        # The pipe's other end is the workers': it closes with the last of them.
+        _, err = process.communicate(timeout=20)
+        assert "Mode: shadow" in err
+
+
+def test_a_database_that_is_away_is_said_once_and_waited_for(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10) as live:
+        assert live.run("--once", env={"DATABASE_URL": f"{database} port=1"}).code == 4
+        process = live.start(env={"DATABASE_URL": f"{database} port=1"})
+        time.sleep(2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        done = ended(process)
+        assert done.code in {4, 143}
+        assert done.err.count("Nothing is claimed until it is back.") == 1

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_cli.live.breakers import Breaker
+from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.live.ceilings import Ceiling
+from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment, in_force
 from cascade_cli.live.outages import Outages
+from cascade_cli.live.switching import Switchboard
+from cascade_cli.policy import Decision, Policy, decide, rate_at
 from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
+from cascade_cli.records import Event
 
 READY = Environment(enabled=True, has_student=True, flip=True, policy_fingerprint="p1", version="0.5.0")
 OPEN = Switch(killed=False, flip_allowed=True)
@@ -74,6 +83,26 @@ def test_no_switch_ever_switches_anything_on() -> None:
         assert rank(enabled, student, flip, kill_file, True, allowed) <= here
         assert rank(enabled, student, flip, kill_file, killed, False) <= here
         assert here[0] < Mode.FLIP or (enabled and student and flip and allowed and not (kill_file or killed))
+
+
+@pytest.mark.parametrize(
+    ("found", "kill_file", "now", "for_writing"),
+    [
+        (UNREADABLE, False, Mode.OFF, Mode.FLIP),
+        (UNREADABLE, True, Mode.OFF, Mode.OFF),
+        (replace(OPEN, changed_at=datetime.now(UTC)), False, Mode.FLIP, Mode.FLIP),
+        (replace(OPEN, changed_at=datetime.now(UTC), killed=True), False, Mode.OFF, Mode.OFF),
+    ],
+)
+def test_a_row_that_cannot_be_read_stops_the_student_and_is_read_again_by_whoever_writes(
+    tmp_path: Path, found: Switch, kill_file: bool, now: Mode, for_writing: Mode
+) -> None:
+    file = tmp_path / "kill"
+    if kill_file:
+        file.touch()
+    board = Switchboard(READY, file, lambda: found, Clock(), Measures(), lambda _: None)
+    assert asyncio.run(board.now()).mode is now
+    assert board.for_writing() is for_writing
 
 
 # Outages
@@ -167,6 +196,35 @@ def test_a_probe_that_had_nothing_to_ask_leaves_the_next_one_free() -> None:
     assert outages.may_call()
     outages.not_called()
     assert outages.may_call()
+
+
+# Burn-in
+
+
+def _decided(policy: Policy, event_id: str, rate: Decimal, student: dict[str, object]) -> Decision:
+    return decide(Event(event_id), student, policy, rate=rate)
+
+
+def test_a_new_prompt_is_sampled_whole_and_then_ever_less_as_the_simulator_says() -> None:
+    policy = Policy(sample_rate=Decimal("0.1"), burn_in_events=10)
+    burn_in = BurnIn(policy)
+    for age in range(200):
+        assert burn_in.rate == rate_at(age, policy.sample_rate, policy.burn_in_events)
+        burn_in.decided(_decided(policy, f"e{age}", burn_in.rate, {"entities": ["x"]}))
+        burn_in.decided(_decided(policy, f"gated {age}", burn_in.rate, {}))
+    assert burn_in.rate == Decimal("0.1")
+    assert burn_in.settled_at == 101
+
+
+def test_what_the_ledger_holds_takes_the_place_of_what_was_counted_here() -> None:
+    burn_in = BurnIn(Policy(sample_rate=Decimal("0.1"), burn_in_events=10))
+    for number in range(8):
+        burn_in.decided(_decided(burn_in.policy, f"e{number}", burn_in.rate, {"entities": ["x"]}))
+    burn_in.looked(5)
+    assert burn_in.rate == 1
+    burn_in.looked(50)
+    assert burn_in.rate == rate_at(50, Decimal("0.1"), 10)
+    assert BurnIn(Policy()).settled_at == 0
 
 
 # The ceiling

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import cascade_cli
 from cascade_cli.app import run
@@ -83,6 +84,7 @@ def start(
     *words: str,
     env: Mapping[str, str] | None = None,
     largest_file: int | None = None,
+    stderr: IO[bytes] | int = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
     """``cascade`` with these words, in a folder; the caller waits for it.
 
@@ -98,7 +100,7 @@ def start(
         cwd=folder,
         env=environment(url, env),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         preexec_fn=limit,  # noqa: PLW1509 - no thread of the tests holds a lock that the limit needs
     )
