@@ -99,6 +99,8 @@ def check_hour(live: Stage, hour: Hour, seen: Watched) -> None:
     reasons = Counter(line["reason"] for line in seen.lines if line["end"] == "escalated")
     # Each persisted decision has passed the ceiling.
     assert reasons.total() <= sum(passing for _, passing in seen.passed)
+    # But for the first ones, before anybody could know, no gate mistakes an outage for a bad answer.
+    assert reasons["student_parse_fail"] <= 0.03 * hour.events
     if hour.away == "teacher":
         assert not reasons["student_outage"]
     else:
