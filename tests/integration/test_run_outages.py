@@ -15,9 +15,10 @@ from shadowing import environment, stand_in
 
 from cascade_cli.config import load_settings
 from cascade_cli.event_loop import Stop, in_background
+from cascade_cli.live.assembling import work
 from cascade_cli.live.ceilings import Ceiling
+from cascade_cli.live.plan import Clock, Voice, Worked
 from cascade_cli.live.run import Live, plan_of
-from cascade_cli.live.worker import Clock, Voice, Worked, work
 from cascade_cli.policy import Policy
 
 HOUR_S = 3_600.0
