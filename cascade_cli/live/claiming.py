@@ -203,7 +203,7 @@ class StudentLane:
         return most is not None and state is not None and state.depth >= most
 
     def _free(self, most: int) -> int:
-        return max(0, most - len(self.handling.held))
+        return max(0, most - self.handling.held.undecided)
 
     def _room(self, most: int) -> int:
         """Room for more, but not for one here and one there: many claims at once cost as much as one."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from cascade_cli.console import Console
 from cascade_cli.errors import CascadeError
+from cascade_cli.live.plan import Worked
 from cascade_cli.live.run import Live, plan_of, work_alone
-from cascade_cli.live.worker import Worked
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess

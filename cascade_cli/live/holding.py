@@ -30,6 +30,11 @@ class Held:
         """All of them."""
         return tuple(self._claims.values())
 
+    @property
+    def undecided(self) -> int:
+        """How many of them came through the student's lane; the teacher's has limits of its own."""
+        return sum(claim.escalation is None for claim in self._claims.values())
+
     def add(self, claims: Iterable[Claimed]) -> None:
         """Take hold; a claim of a row that was ours before and was lost takes its place."""
         self._claims.update({claim.queue_id: claim for claim in claims})

@@ -38,11 +38,12 @@ from cascade_cli.endpoints import (
 )
 from cascade_cli.errors import UsageError
 from cascade_cli.event_loop import Stop, at_once
+from cascade_cli.live.assembling import work
 from cascade_cli.live.flipping import FlipWish, permit_flip
 from cascade_cli.live.killing import who_switches
 from cascade_cli.live.modes import Environment
+from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
-from cascade_cli.live.worker import Plan, Student, TeacherPlan, Voice, Worked, work
 from cascade_cli.policy import Policy
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import GraphMapping

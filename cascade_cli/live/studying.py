@@ -45,6 +45,7 @@ class StudentDesk:
         outages: as above.
         switch: looked at before each call.
         measures: counts calls.
+        fatal: told in a sentence that no call can succeed before somebody changes something.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class StudentDesk:
         outages: Outages,
         switch: Switchboard,
         measures: Measures,
+        fatal: Callable[[str], None],
     ) -> None:
         self.judge = judge
         self.outages = outages
@@ -66,6 +68,7 @@ class StudentDesk:
         self._most_chars = most_chars
         self._switch = switch
         self._measures = measures
+        self._fatal = fatal
 
     async def judged(self, event: Event) -> Judged | Unasked:
         """Ask about one event, and judge what comes; a failed call is judged as one."""
@@ -88,7 +91,6 @@ class StudentDesk:
 
     def _answered(self, reply: Reply) -> None:
         self.outages.answered()
-        self._measures.endpoint("student", is_away=False)
         self._measures.called("student", "answered", reply.seconds)
         self._measures.used("student", reply.prompt_tokens, reply.completion_tokens)
 
@@ -101,7 +103,8 @@ class StudentDesk:
             self.outages.answered()
             return self.judge.judge(event, None)
         self.outages.failed()
-        self._measures.endpoint("student", is_away=self.outages.is_away)
+        if failure.kind.fatal:
+            self._fatal(f"The student refuses: {failure.detail}")
         # One that fails among many that are answered fails by itself.
         if self.outages.is_suspected:
             return Unasked.AWAY

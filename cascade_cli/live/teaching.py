@@ -155,7 +155,6 @@ class TeacherDesk:
         else:
             seconds = self._clock() - began
             self.outages.answered()
-            self._measures.endpoint("teacher", is_away=False)
             self._measures.called("teacher", "answered", seconds)
             for each, found in zip(batch, said, strict=True):
                 self._settle(each, found, 1_000 * seconds)
@@ -166,9 +165,8 @@ class TeacherDesk:
         self._measures.called("teacher", failure.kind.name)
         if failure.kind.outage or failure.kind.fatal:
             self.outages.failed()
-            self._measures.endpoint("teacher", is_away=self.outages.is_away)
         if failure.kind.fatal:
-            self._fatal(f"the teacher refuses: {failure.detail}")
+            self._fatal(f"The teacher refuses: {failure.detail}")
         _fail(batch, TeacherAwayError(failure.detail))
 
     def _settle(self, waiting: _Waiting, found: dict[str, object] | CallFailed, llm_ms: float) -> None:

