@@ -144,6 +144,7 @@ def _long(count: int) -> list[Row]:
     return [_row(number, text, text) for number, text in enumerate(texts)]
 
 
+@pytest.mark.slow
 def test_events_of_a_hundred_thousand_characters_are_pulled_read_and_asked_about(tmp_path: Path) -> None:
     folder, wanted = tmp_path / "ws", replace(WANTED, most_chars=400_000)
     pull(iter(_long(750)), folder)
