@@ -143,7 +143,7 @@ def _live_through(database: str, tmp_path: Path, hour: Hour, seen: Watched) -> N
 def test_an_hour_without_them_charges_nobody_and_loses_nothing(
     database: str, tmp_path: Path, seen: Watched, away: str
 ) -> None:
-    _live_through(database, tmp_path, Hour(away, events=300, ceiling=3, speed=1_200.0), seen)
+    _live_through(database, tmp_path, Hour(away, events=240, ceiling=3, speed=1_800.0), seen)
 
 
 @pytest.mark.slow
