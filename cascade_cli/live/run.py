@@ -6,9 +6,10 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cascade_cli import __version__
@@ -36,9 +37,10 @@ from cascade_cli.endpoints import (
     teacher_endpoint_of,
     teacher_limits_of,
 )
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import Stop, at_once
 from cascade_cli.live.assembling import work
+from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.flipping import FlipWish, permit_flip
 from cascade_cli.live.killing import who_switches
 from cascade_cli.live.modes import Environment
@@ -85,12 +87,12 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
 
     Raises:
         UsageError: something is missing without which nothing may be claimed, or the flip is refused.
-        DependencyError: the database is away, where the run is to end by itself, or to flip.
+        DependencyError: the database is away, where the run is to end by itself.
         Interrupted, Terminated: a second signal.
     """
     plan = plan_of(live, settings)
     if live.flip:
-        _permit_flip(live, settings, plan)
+        _permit_flip(live, settings, plan, console)
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
 
@@ -177,10 +179,22 @@ def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
         raise UsageError("--flip, but there is no student.", hint="Give its address: STUDENT_ENDPOINT=http://host/v1.")
 
 
-def _permit_flip(live: Live, settings: Settings, plan: Plan) -> None:
+def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -> None:
+    """Ask the guard; what it granted must be written down, so a database that is away is waited for here too."""
+    watch = DatabaseWatch(console.note, lambda: None)
     wish = FlipWish(who_switches(), live.force, live.yes, live.ask)
-    with Pool(plan.dsn) as pool:
-        permit_flip(settings, Control(pool, plan.mapping.schema), wish, datetime.now(UTC))
+    while True:
+        try:
+            with Pool(plan.dsn) as pool:
+                permit_flip(settings, Control(pool, plan.mapping.schema), wish, datetime.now(UTC))
+        except DependencyError as error:
+            if live.once:
+                raise
+            # It is written down last: whoever was asked has confirmed.
+            wish = replace(wish, yes=True)
+            time.sleep(watch.lost(error))
+        else:
+            return
 
 
 def _student(settings: Settings) -> Student:
