@@ -16,11 +16,12 @@ from typing import Any
 from cascade_cli.config import POSTGRES_URL, STUDENT_API_KEY, STUDENT_ENDPOINT, STUDENT_MODEL, Setting, Settings
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.policy_in_force import read_wanted
 from cascade_cli.postgres import apply_migrations, embedded_postgres, load_rows
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring import Inquiry, PairSource, run_score
 from cascade_cli.shadow_run import Shadow, run_shadow
-from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+from cascade_cli.simulate import Simulation, run_simulate
 from cascade_cli.sources import read_rows
 from cascade_cli.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""How a command is declared: the options that all share, read before its body; its result, shown after it."""
+"""How a command is declared: the options that all share, or those that decide; its result, shown after it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,47 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cascade_cli.config import WORKSPACE_PATH, Setting, Settings, load_settings
+from cascade_cli.config import (
+    POLICY_HIGH_VALUE_CATEGORIES,
+    POLICY_SALT,
+    POLICY_VIP_ARENAS,
+    WORKSPACE_PATH,
+    Setting,
+    Settings,
+    load_settings,
+)
 from cascade_cli.console import Console, Format, Output, Result, chosen_format
 from cascade_cli.errors import UsageError
+
+HighValue = Annotated[
+    list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
+]
+VipArena = Annotated[
+    list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
+]
+Salt = Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")]
+WithoutGate = Annotated[
+    list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
+]
+
+
+# Any: settings of several types stand side by side in one mapping.
+def policy_flags(
+    high_value: Iterable[str] | None, vip_arena: Iterable[str] | None, salt: str | None
+) -> dict[Setting[Any], object]:
+    """The flags that every command has that decides, as the settings over which they win."""
+    return {
+        POLICY_HIGH_VALUE_CATEGORIES: _names(high_value),
+        POLICY_VIP_ARENAS: _names(vip_arena),
+        POLICY_SALT: salt,
+    }
+
+
+def _names(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Names as they are typed, parted by commas or given one by one; None where the flag was not given."""
+    if texts is None:
+        return None
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
+from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, WithoutGate, command, policy_flags
 from cascade_cli.config import (
     POLICY_BURN_IN_EVENTS,
-    POLICY_HIGH_VALUE_CATEGORIES,
-    POLICY_SALT,
     POLICY_TEACHER_TWICE_RATE,
     POLICY_VERIFIER_THRESHOLD,
-    POLICY_VIP_ARENAS,
     SCORE_CLUSTER_BY,
     SCORE_MIN_N,
 )
@@ -27,19 +24,13 @@ def monitor(
     sample_rate: Annotated[
         str | None, typer.Option("--sample-rate", metavar="RATE", help="The rate in force; 1 uses every label.")
     ] = None,
-    high_value: Annotated[
-        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
-    ] = None,
-    vip_arena: Annotated[
-        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
-    ] = None,
+    high_value: HighValue = None,
+    vip_arena: VipArena = None,
     verifier_threshold: Annotated[
         str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates.")
     ] = None,
-    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="The sampler's salt.")] = None,
-    without_gate: Annotated[
-        list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
-    ] = None,
+    salt: Salt = None,
+    without_gate: WithoutGate = None,
     burn_in_events: Annotated[
         int | None,
         typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash were all sampled."),
@@ -89,17 +80,15 @@ def monitor(
       cascade monitor pairs.jsonl.gz --sample-rate 1 --baseline f1e0ff
     """
     from cascade_cli.monitor import Watch, run_monitor
+    from cascade_cli.policy_in_force import read_wanted
     from cascade_cli.scoring import PairSource
-    from cascade_cli.simulate import read_wanted, split_names
 
     session: Session = ctx.obj
     settings = session.settings(
         {
+            **policy_flags(high_value, vip_arena, salt),
             POLICY_BURN_IN_EVENTS: burn_in_events,
-            POLICY_HIGH_VALUE_CATEGORIES: split_names(high_value),
-            POLICY_VIP_ARENAS: split_names(vip_arena),
             POLICY_VERIFIER_THRESHOLD: verifier_threshold,
-            POLICY_SALT: salt,
             POLICY_TEACHER_TWICE_RATE: teacher_twice,
             SCORE_CLUSTER_BY: cluster_by,
             SCORE_MIN_N: min_n,

@@ -6,12 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
-from cascade_cli.config import (
-    POLICY_HIGH_VALUE_CATEGORIES,
-    POLICY_SALT,
-    POLICY_VIP_ARENAS,
-)
+from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, command, policy_flags
 from cascade_cli.console import Result
 
 
@@ -42,13 +37,9 @@ def run(
     sample_rate: Annotated[
         str | None, typer.Option("--sample-rate", metavar="RATE", help="Share that the teacher sees anyway.")
     ] = None,
-    high_value: Annotated[
-        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
-    ] = None,
-    vip_arena: Annotated[
-        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
-    ] = None,
-    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")] = None,
+    high_value: HighValue = None,
+    vip_arena: VipArena = None,
+    salt: Salt = None,
     verifier_threshold: Annotated[
         str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off.")
     ] = None,
@@ -66,16 +57,10 @@ def run(
       cascade run --once --json
     """
     from cascade_cli.live.run import Live, run_live
-    from cascade_cli.simulate import read_wanted, split_names
+    from cascade_cli.policy_in_force import read_wanted
 
     session: Session = ctx.obj
-    settings = session.settings(
-        {
-            POLICY_HIGH_VALUE_CATEGORIES: split_names(high_value),
-            POLICY_VIP_ARENAS: split_names(vip_arena),
-            POLICY_SALT: salt,
-        }
-    )
+    settings = session.settings(policy_flags(high_value, vip_arena, salt))
     rates, thresholds = ([each] if each else [] for each in (sample_rate, verifier_threshold))
     policy = read_wanted(settings, rates, [], thresholds, most_rates=1).base
     ask = typer.confirm if sys.stdin.isatty() else None

@@ -5,12 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
+from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, WithoutGate, command, policy_flags
 from cascade_cli.config import (
     POLICY_BURN_IN_EVENTS,
-    POLICY_HIGH_VALUE_CATEGORIES,
-    POLICY_SALT,
-    POLICY_VIP_ARENAS,
     SCORE_CLUSTER_BY,
     SCORE_MIN_N,
     read_assignments,
@@ -28,16 +25,10 @@ def simulate(
         list[str] | None,
         typer.Option("--sample-rate", metavar="RATE", help="Share sampled, or a sweep 0:0.2:0.01; repeats."),
     ] = None,
-    high_value: Annotated[
-        list[str] | None, typer.Option("--high-value", metavar="NAMES", help="Categories that escalate; repeats.")
-    ] = None,
-    vip_arena: Annotated[
-        list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
-    ] = None,
-    salt: Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")] = None,
-    without_gate: Annotated[
-        list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
-    ] = None,
+    high_value: HighValue = None,
+    vip_arena: VipArena = None,
+    salt: Salt = None,
+    without_gate: WithoutGate = None,
     verifier_threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,16 +91,14 @@ def simulate(
       cascade simulate --sample-rate 0:0.2:0.01 --target-residual 0.02
       cascade simulate pairs.jsonl --vip-arena board --vary gates --json
     """
+    from cascade_cli.policy_in_force import read_wanted
     from cascade_cli.scoring import PairSource
-    from cascade_cli.simulate import Simulation, read_wanted, read_ways, run_simulate, split_names
+    from cascade_cli.simulate import Simulation, read_ways, run_simulate
 
     session: Session = ctx.obj
-    categories, arenas = split_names(high_value), split_names(vip_arena)
     settings = session.settings(
         {
-            POLICY_HIGH_VALUE_CATEGORIES: categories,
-            POLICY_VIP_ARENAS: arenas,
-            POLICY_SALT: salt,
+            **policy_flags(high_value, vip_arena, salt),
             POLICY_BURN_IN_EVENTS: burn_in_events,
             SCORE_CLUSTER_BY: cluster_by,
             SCORE_MIN_N: min_n,

@@ -9,8 +9,9 @@ from cascade_cli.shadow_run.asked import Shadow
 
 def score_and_simulate(asked: Shadow, settings: Settings, console: Console) -> tuple[Result, Result]:
     """Agreement by prompt hash, and the configured policy, over the answers of this student."""
+    from cascade_cli.policy_in_force import read_wanted
     from cascade_cli.scoring import Inquiry, PairSource, run_score
-    from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+    from cascade_cli.simulate import Simulation, run_simulate
 
     pairs = PairSource(since=_since(asked), student_model=settings[STUDENT_MODEL])
     scored = run_score(Inquiry(pairs, ("system_prompt_hash",)), settings, console)

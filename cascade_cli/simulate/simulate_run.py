@@ -13,6 +13,7 @@ from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, S
 from cascade_cli.console import Console, Result, write_file
 from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.policy_in_force import Wanted
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate.bootstrap import bootstrap_figures
 from cascade_cli.simulate.cells import BIT, fired_masks, rates_in_force, reasons_of
@@ -21,8 +22,8 @@ from cascade_cli.simulate.events import NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import Figures
 from cascade_cli.simulate.fleet_cost import fleet_figures
 from cascade_cli.simulate.logs import replay_log
+from cascade_cli.simulate.names import check_names
 from cascade_cli.simulate.planning import detection_plan
-from cascade_cli.simulate.policies import Wanted, check_names
 from cascade_cli.simulate.prices import Prices, read_prices
 from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.sampled import is_a_log, verifier_figures

@@ -20,14 +20,15 @@ from cascade_cli.config import load_settings
 from cascade_cli.console import Console, Format, Output
 from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import GATES, REASONS, Policy, decide
+from cascade_cli.policy_in_force import read_gates, read_shares, read_wanted
 from cascade_cli.scoring import PairSource
-from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+from cascade_cli.simulate import Simulation, run_simulate
 from cascade_cli.simulate.bootstrap import bootstrap_figures
 from cascade_cli.simulate.cells import BIT, fired_masks, reasons_of, tally_policies
 from cascade_cli.simulate.events import AGREES, COSTS, DISAGREES, NO_LABEL, Events, events_from
 from cascade_cli.simulate.figures import figures_of
 from cascade_cli.simulate.logs import replay_log
-from cascade_cli.simulate.policies import check_names, read_gates, read_shares
+from cascade_cli.simulate.names import check_names
 from cascade_cli.simulate.prices import Prices
 from cascade_cli.simulate.rollout import plan_rollout
 from cascade_cli.simulate.simulate_run import simulate

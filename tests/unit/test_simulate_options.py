@@ -17,12 +17,12 @@ from cascade_cli.config import COST_TEACHER_INPUT_USD, load_settings, read_assig
 from cascade_cli.console import Console
 from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import UNITS, Policy, decide, rate_at, units_below
+from cascade_cli.policy_in_force import Wanted, read_wanted
 from cascade_cli.scoring import PairSource
-from cascade_cli.simulate import Simulation, read_wanted, read_ways, run_simulate
+from cascade_cli.simulate import Simulation, read_ways, run_simulate
 from cascade_cli.simulate.cells import fired_masks, rates_in_force, reasons_of
 from cascade_cli.simulate.events import Events, events_of
 from cascade_cli.simulate.planning import detection_plan
-from cascade_cli.simulate.policies import Wanted
 from cascade_cli.simulate.sampled import is_a_log, verifier_figures, weighed_figures
 from cascade_cli.simulate.variations import variations_of
 from cascade_cli.stats.deferral import auc

@@ -11,9 +11,10 @@ from cascade_cli.config import load_settings
 from cascade_cli.console import Console
 from cascade_cli.extraction import parse_extraction
 from cascade_cli.policy import Policy, decide
+from cascade_cli.policy_in_force import read_wanted
 from cascade_cli.records import BadRow
 from cascade_cli.scoring import PairSource, shown_event
-from cascade_cli.simulate import Simulation, read_wanted, run_simulate
+from cascade_cli.simulate import Simulation, run_simulate
 from cascade_cli.sources import read_rows
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "pairs.jsonl.gz"
