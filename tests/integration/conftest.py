@@ -1,7 +1,11 @@
-"""One real PostgreSQL for the session, one empty database per test."""
+"""One real PostgreSQL for the session, one empty database per test.
+
+The embedded one, or with CASCADE_TEST_POSTGRES=system the newest that the system's packages installed.
+"""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig
 from saying import Saying
+from system_postgres import newest_binaries, system_postgres
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 
@@ -19,8 +24,14 @@ from cascade_cli.postgres import apply_migrations, embedded_postgres
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The connection string of a server that ends with the session."""
-    with embedded_postgres() as server:
-        yield server.dsn
+    if os.environ.get("CASCADE_TEST_POSTGRES") == "system":
+        binaries = newest_binaries()
+        assert binaries, "No PostgreSQL of the system is installed."
+        with system_postgres(binaries) as dsn:
+            yield dsn
+    else:
+        with embedded_postgres() as server:
+            yield server.dsn
 
 
 @pytest.fixture

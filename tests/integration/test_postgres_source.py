@@ -426,6 +426,11 @@ def test_every_query_can_be_explained(database: str) -> None:
 def test_a_page_of_traces_is_found_by_index_alone(database: str) -> None:
     """Else every page would sort the whole table."""
     load_rows(database, [Row(_row(number).trace) for number in range(2_000)])
+    # Among few events reading them all would be the better plan.
+    _execute(
+        database,
+        "INSERT INTO events (id, arena, content) SELECT 'more-' || n, 'sales', 'text' FROM generate_series(1, 50000) n",
+    )
     _execute(database, "ANALYZE")
     names = ColumnMapping().names()
     names["place"] = compose(QUERIES["after_trace"], names)
