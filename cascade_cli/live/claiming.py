@@ -173,7 +173,7 @@ class StudentLane:
         """How many may be claimed now, and what becomes of them."""
         handling = self.handling
         force = await handling.switch.now()
-        if handling.student is not None and force.asks_student and force.mode is Mode.FLIP:
+        if handling.student is not None and force.mode is Mode.FLIP:
             return self._for_student(handling.student)
         return self._for_teacher(force)
 

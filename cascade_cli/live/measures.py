@@ -16,7 +16,7 @@ MODEL_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 
 WRITE_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
 """The same for a transaction that ends a batch."""
 MODES: Final = ("off", "teacher", "shadow", "flip")
-"""The words for how far a worker goes; ``teacher`` keeps the ledger without a student to ask."""
+"""The words for how far a worker goes, from nothing of the cascade to all of it."""
 MOST_HASHES: Final = 20
 """Prompt hashes that are counted apart; a worker sees a handful."""
 

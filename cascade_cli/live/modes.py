@@ -30,7 +30,9 @@ class Environment:
         """The furthest that this worker ever goes."""
         if not self.enabled:
             return Mode.OFF
-        return Mode.FLIP if self.flip and self.has_student else Mode.SHADOW
+        if not self.has_student:
+            return Mode.TEACHER
+        return Mode.FLIP if self.flip else Mode.SHADOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,21 @@ class InForce:
 
     Attributes:
         mode: in which the teacher, or the student, writes.
-        asks_student: whether the student is called.
         reason: why it goes no further; None where nothing holds it back.
     """
 
     mode: Mode
-    asks_student: bool
     reason: str | None = None
+
+    @property
+    def asks_student(self) -> bool:
+        """Whether the student is called."""
+        return self.mode >= Mode.SHADOW
 
     @property
     def name(self) -> str:
         """One word for people."""
-        return self.mode.name.lower() if self.asks_student or self.mode is Mode.OFF else "teacher"
+        return self.mode.name.lower()
 
 
 def in_force(environment: Environment, switch: Switch, *, kill_file: bool) -> InForce:
@@ -62,14 +67,13 @@ def in_force(environment: Environment, switch: Switch, *, kill_file: bool) -> In
         kill_file: it exists, or it cannot be seen whether it does.
     """
     if not environment.enabled:
-        return InForce(Mode.OFF, asks_student=False, reason="CASCADE_ENABLED is not true")
+        return InForce(Mode.OFF, "CASCADE_ENABLED is not true")
     if kill_file:
-        return InForce(Mode.OFF, asks_student=False, reason="the kill file is there")
+        return InForce(Mode.OFF, "the kill file is there")
     worker = (environment.policy_fingerprint, environment.version)
     mode = switch.lowered(environment.wanted, *worker)
-    if mode is Mode.OFF:
-        return InForce(mode, asks_student=False, reason=switch.refusal(*worker))
+    if (refusal := switch.refusal(*worker)) is not None:
+        return InForce(mode, refusal)
     if not environment.has_student:
-        return InForce(mode, asks_student=False, reason="STUDENT_ENDPOINT is not set")
-    taken = "the flip was taken away" if mode < environment.wanted else None
-    return InForce(mode, asks_student=True, reason=taken)
+        return InForce(mode, "STUDENT_ENDPOINT is not set")
+    return InForce(mode, "the flip was taken away" if mode < environment.wanted else None)

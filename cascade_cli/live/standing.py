@@ -175,7 +175,7 @@ _ROW: Final = (
 _SWITCHED: Final = ("at", "who", "action", "reason")
 _VERDICTS: Final = {
     "off": "The student is off",
-    "teacher": "There is no student to ask",
+    "teacher": "The teacher does everything, and the ledger says so",
     "shadow": "The student may be asked, but may not write",
     "flip": "The student may write, in a worker that runs with --flip",
 }

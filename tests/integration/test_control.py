@@ -64,15 +64,15 @@ def test_a_row_that_is_gone_comes_back_with_everything_off_but_what_was_switched
         (Switch(killed=False, flip_allowed=False), Mode.SHADOW),
         (Switch(killed=True, flip_allowed=True), Mode.OFF),
         (Switch(killed=False, flip_allowed=True, policy_fingerprint="this"), Mode.FLIP),
-        (Switch(killed=False, flip_allowed=True, policy_fingerprint="other"), Mode.OFF),
+        (Switch(killed=False, flip_allowed=True, policy_fingerprint="other"), Mode.TEACHER),
         (Switch(killed=False, flip_allowed=True, oldest_worker_version="1.10.0"), Mode.FLIP),
-        (Switch(killed=False, flip_allowed=True, oldest_worker_version="1.11"), Mode.OFF),
+        (Switch(killed=False, flip_allowed=True, oldest_worker_version="1.11"), Mode.TEACHER),
     ],
 )
 def test_each_part_of_the_switch_only_lowers(switch: Switch, mode: Mode) -> None:
     assert switch.lowered(Mode.FLIP, "this", "1.10") is mode
     assert switch.lowered(Mode.OFF, "this", "1.10") is Mode.OFF
-    assert (switch.refusal("this", "1.10") is None) == (mode is not Mode.OFF)
+    assert (switch.refusal("this", "1.10") is None) == (mode >= Mode.SHADOW)
 
 
 def test_when_kill_returns_no_student_write_can_commit_any_more(rig: Rig) -> None:

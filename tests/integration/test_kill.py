@@ -168,7 +168,7 @@ def test_the_state_names_every_switch_and_what_it_comes_to(say: Saying, rig: Rig
     assert say("kill")[1]["mode"] == "shadow"
     rig.control.approve(who="ann", policy_fingerprint="another")
     status, data, _ = say("kill")
-    assert (status, data["mode"]) == (0, "off")
+    assert (status, data["mode"]) == (0, "teacher")
     assert "another" in data["reason"]
     rig.control.approve(who="ann", policy_fingerprint=data["environment"]["policy_fingerprint"])
     assert say("kill")[1]["mode"] == "shadow"

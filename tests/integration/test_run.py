@@ -115,18 +115,31 @@ def test_the_student_is_never_asked_about_what_it_may_not_see(database: str, tmp
 # The switch
 
 
-@pytest.mark.parametrize("by", ["row", "file", "policy"])
+@pytest.mark.parametrize("by", ["row", "file"])
 def test_killed_is_as_if_there_were_no_cascade(database: str, tmp_path: Path, by: str) -> None:
     with stage(database, tmp_path, 20) as live:
         (tmp_path / "kill").touch() if by == "file" else None
-        if by != "file":
-            column = "killed = true" if by == "row" else "policy_fingerprint = 'another'"
-            live.rows(f"UPDATE cascade_control SET {column}")
+        live.rows("UPDATE cascade_control SET killed = true") if by == "row" else None
         done = live.run("--once", "--flip", env={"CASCADE_KILL_FILE": str(tmp_path / "kill")} if by == "file" else {})
         assert done.data["ends"] == {"written_by_teacher": 20}
         assert live.rows(LEDGER) == []
         assert {each["kind"] for each in live.requests()} == {"teacher"}
         assert "Mode: off" in done.err
+
+
+@pytest.mark.parametrize("approved", [("--policy", "another"), ("--oldest-version", "99")])
+def test_a_worker_that_is_not_admitted_keeps_a_ledger_of_the_teacher_and_says_why(
+    database: str, tmp_path: Path, approved: tuple[str, str]
+) -> None:
+    with stage(database, tmp_path, 20) as live:
+        assert cascade(tmp_path, None, "kill", "approve", *approved, env=live.environment()).code == 0
+        done = live.run("--once", "--flip")
+        assert done.data["ends"] == {"written_by_teacher": 20}
+        assert live.rows(LEDGER) == [("teacher", TEACHER, None, None, 20)]
+        assert {each["kind"] for each in live.requests()} == {"teacher"}
+        assert "Mode: teacher, for " in done.err
+        status = cascade(tmp_path, live.endpoint.url, "status", "--json", env=live.environment()).data["switch"]
+        assert (status["mode"], approved[1] in status["reason"]) == ("teacher", True)
 
 
 def test_a_kill_while_the_student_answers_leaves_its_answers_to_the_teacher(database: str, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_an_escalated_event_goes_to_the_teacher_with_its_first_reason(rig: Rig) 
     assert rig.execute("SELECT FROM cascade_escalations") == []
 
 
-@pytest.mark.parametrize("switched_off", ["by the caller", "killed", "no row", "no table", "another policy", "too old"])
+@pytest.mark.parametrize("switched_off", ["by the caller", "killed", "no row", "no table"])
 def test_switched_off_only_the_teacher_writes_and_nothing_of_ours_is_left(rig: Rig, switched_off: str) -> None:
     student, teacher, doubtful = rig.claimed("e1", "e2", "e3")
     switches: dict[str, Callable[[], object]] = {
@@ -78,8 +78,6 @@ def test_switched_off_only_the_teacher_writes_and_nothing_of_ours_is_left(rig: R
         "killed": lambda: rig.control.kill(who="ann"),
         "no row": lambda: rig.execute("DELETE FROM cascade_control"),
         "no table": lambda: rig.execute("DROP TABLE cascade_control"),
-        "another policy": lambda: rig.control.approve(who="ann", policy_fingerprint="another"),
-        "too old": lambda: rig.control.approve(who="ann", oldest_worker_version="1.0.1"),
     }
     switches[switched_off]()
     mode = Mode.OFF if switched_off == "by the caller" else Mode.FLIP
@@ -93,6 +91,22 @@ def test_switched_off_only_the_teacher_writes_and_nothing_of_ours_is_left(rig: R
     for table in ("event_distillations", "cascade_touched_rows", "cascade_escalations", "cascade_student_answers"):
         assert rig.execute(f"SELECT FROM {table}") == []
     assert rig.execute("SELECT event_id FROM distillation_traces") == [("e2",)]
+
+
+@pytest.mark.parametrize("approval", [{"policy_fingerprint": "another"}, {"oldest_worker_version": "1.0.1"}])
+def test_a_worker_that_is_not_admitted_writes_as_the_teacher_alone_with_its_ledger_rows(
+    rig: Rig, approval: dict[str, str]
+) -> None:
+    student, teacher, doubtful = rig.claimed("e1", "e2", "e3")
+    rig.control.approve(who="ann", **approval)
+    report = write(rig, [standing(student), taught(teacher), escalated(doubtful)])
+    assert [outcome.claim.event_id for outcome in report.written] == ["e2"]
+    assert {refused.why for refused in report.refused} == {rig.control.read().refusal(Policy().fingerprint, "1.0")}
+    assert report.mode is Mode.TEACHER
+    assert rig.statuses() == {"e1": "claimed", "e2": "done", "e3": "claimed"}
+    assert rig.execute(LEDGER) == [("e2", "teacher", "teacher-27b", None, None)]
+    for table in ("cascade_touched_rows", "cascade_escalations", "cascade_student_answers"):
+        assert rig.execute(f"SELECT FROM {table}") == []
 
 
 def test_unflipped_the_student_may_not_write_but_is_recorded(rig: Rig) -> None:

@@ -16,9 +16,11 @@ class Mode(IntEnum):
 
     OFF = 0
     """The teacher alone, as if there were no cascade: no student call, no ledger row."""
-    SHADOW = 1
+    TEACHER = 1
+    """The teacher alone, with its ledger rows: there is no student to ask, or this worker may not ask it."""
+    SHADOW = 2
     """The teacher writes; the student's answers and what the gates make of them are recorded."""
-    FLIP = 2
+    FLIP = 3
     """The student writes what the gates let stand."""
 
 
@@ -59,8 +61,10 @@ class Switch:
 
     def lowered(self, wanted: Mode, policy_fingerprint: str, worker_version: str) -> Mode:
         """The mode in which this worker may run when it wants to run in another."""
-        if self.refusal(policy_fingerprint, worker_version) is not None:
+        if self.killed:
             return Mode.OFF
+        if self.refusal(policy_fingerprint, worker_version) is not None:
+            return min(wanted, Mode.TEACHER)
         return wanted if self.flip_allowed else min(wanted, Mode.SHADOW)
 
 
