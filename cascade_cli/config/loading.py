@@ -56,6 +56,11 @@ class Settings:
 
     resolved: Mapping[str, Resolved]
 
+    @staticmethod
+    def defaults() -> Settings:
+        """What holds where nobody says anything: no flag, no environment, no file."""
+        return Settings({resolved.key: resolved for resolved in _defaults()})
+
     def __getitem__(self, setting: Setting[V]) -> V:
         return cast("V", self.resolved[setting.key].value)
 

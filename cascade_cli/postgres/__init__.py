@@ -2,7 +2,7 @@
 
 from cascade_cli.postgres.connection import redacted
 from cascade_cli.postgres.embedded import EmbeddedPostgres, embedded_postgres
-from cascade_cli.postgres.loading import load_rows
+from cascade_cli.postgres.loading import enqueue, load_rows
 from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, TraceColumns
 from cascade_cli.postgres.migrating import apply_migrations, planned_sql
 from cascade_cli.postgres.source import PostgresSource
@@ -15,6 +15,7 @@ __all__ = [
     "TraceColumns",
     "apply_migrations",
     "embedded_postgres",
+    "enqueue",
     "load_rows",
     "planned_sql",
     "redacted",

@@ -63,6 +63,27 @@ def load_rows(dsn: str, rows: Iterable[Row], *, schema: str = "public") -> int:
     return len(traces)
 
 
+def enqueue(dsn: str, events: Iterable[Event]) -> int:
+    """Copy new events and put them into the queue, in the order given, in one transaction.
+
+    Args:
+        dsn: as for `load_rows`.
+        events: held in memory as a whole; none of them may be there already.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        DependencyError: the tables are missing, or hold one of these events already.
+    """
+    held, mapping = list(events), ColumnMapping()
+    names = {**mapping.queue_names(), "events": mapping.table(mapping.events.table)}
+    with connect(dsn) as connection, explained(dsn), connection.transaction():
+        _copy(connection, compose(_COPIES["copy_events"], names), map(_event, held))
+        _copy(connection, compose(_COPIES["copy_queue"], names), ((cleansed(event.id),) for event in held))
+    return len(held)
+
+
 def _copy(connection: Connection, statement: sql.Composed, records: Iterable[Record]) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for record in records:

@@ -10,3 +10,6 @@ FROM STDIN;
 
 -- name: copy_answers
 COPY {answers} (event_id, student_model, prompt_shape, sample_index, response, student_ms, signals, answered_at) FROM STDIN;
+
+-- name: copy_queue
+COPY {queue} ({event_id}) FROM STDIN;
