@@ -15,7 +15,7 @@ from cascade_cli.config import (
     POSTGRES_TRACES,
     POSTGRES_URL,
 )
-from cascade_cli.console import Column, Result, Table, shown
+from cascade_cli.console import Column, Result, Table, moment, shown
 from cascade_cli.errors import CascadeError, DependencyError
 from cascade_cli.live.standing import read_standing, switch_tables
 
@@ -127,12 +127,17 @@ def _blocks(figures: Figures) -> list[Table | str]:
         Table(_LEDGER, _records(figures["ledger"]), "Written, by the ledger"),
         Table(_BACKLOG, _records(figures["backlog"]), "Waiting for the teacher"),
         Table(_WORKERS, _records(figures["workers"]), "Workers that hold claims"),
+        Table(_RECEIPTS, _latest_receipts(figures["receipts"]), "Latest receipts; cascade undo takes one back"),
     ]
     return [*(table for table in tables if table.records), *_counts(figures)]
 
 
 def _records(found: object) -> list[Figures]:
     return found if isinstance(found, list) else []
+
+
+def _latest_receipts(found: object) -> list[Figures]:
+    return list(found["latest"]) if isinstance(found, dict) else []
 
 
 def _counts(figures: Figures) -> list[str]:
@@ -178,6 +183,12 @@ _BACKLOG: Final = (
     Column("reason", "reason"),
     Column("events", "events", _count, "right"),
     Column("oldest_age_s", "oldest", _age, "right"),
+)
+_RECEIPTS: Final = (
+    Column("receipt_id", "receipt", align="right"),
+    Column("event_id", "event"),
+    Column("superseded_at", "replaced", show=moment),
+    Column("undone", "undone"),
 )
 _WORKERS: Final = (
     Column("worker", "worker"),

@@ -23,6 +23,7 @@ T = TypeVar("T")
 QUERIES: Final = read_named_sql(files("cascade_cli.postgres") / "overview.sql")
 LONGEST_S: Final = 10.0
 """For one figure: a look must not weigh on a server that has other things to do."""
+_LATEST_RECEIPTS: Final = 5
 _TABLES: Final = {
     "ledger": LEDGER_TABLE,
     "escalations": "cascade_escalations",
@@ -76,18 +77,43 @@ class OpenOrders:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """One superseding.
+
+    Attributes:
+        receipt_id: what ``cascade undo`` asks for.
+        event_id: the event whose rows were replaced.
+        superseded_at: aware UTC.
+        undone: whether it was undone.
+    """
+
+    receipt_id: int
+    event_id: str
+    superseded_at: datetime
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Receipts:
     """Supersedings that can be undone, and that were.
 
     Attributes:
         kept: how many there are.
         undone: of these.
-        latest_at: aware UTC; None where there is none.
+        latest: the last few, newest first.
     """
 
     kept: int
     undone: int
-    latest_at: datetime | None
+    latest: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Receipts, counted."""
+
+    kept: int
+    undone: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +179,11 @@ class Overview:
         return self._rows("orders", OpenOrders)[0]
 
     def receipts(self) -> Receipts:
-        """Supersedings so far."""
-        (found,) = self._rows("receipts", Receipts)
-        return replace(found, latest_at=found.latest_at and found.latest_at.astimezone(UTC))
+        """Supersedings so far, and the last of them by number."""
+        (counted,) = self._rows("receipts", _Kept)
+        latest = self._rows("latest_receipts", Receipt, {"limit": _LATEST_RECEIPTS})
+        dated = tuple(replace(each, superseded_at=each.superseded_at.astimezone(UTC)) for each in latest)
+        return Receipts(counted.kept, counted.undone, dated)
 
     def workers(self) -> tuple[WorkerSeen, ...]:
         """Whoever holds claims, by name."""

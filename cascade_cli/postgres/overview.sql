@@ -42,7 +42,13 @@ FROM {orders}
 WHERE finished_at IS NULL;
 
 -- name: receipts
-SELECT count(*) AS kept, count(undone_at) AS undone, max(superseded_at) AS latest_at FROM {receipts};
+SELECT count(*) AS kept, count(undone_at) AS undone FROM {receipts};
+
+-- name: latest_receipts
+SELECT id AS receipt_id, event_id, superseded_at, undone_at IS NOT NULL AS undone
+FROM {receipts}
+ORDER BY id DESC
+LIMIT %(limit)s;
 
 -- name: workers
 -- A claim carries its worker's name and, behind the last slash, an id of its own.

@@ -51,6 +51,8 @@ def test_one_look_shows_everything(say: Saying, busy: Rig) -> None:
     assert [(each["reason"], each["events"]) for each in data["backlog"]] == [("high_value_class", 2)]
     assert data["quarantined"] == 1
     assert (data["mop_up_orders"]["open"], data["receipts"]["kept"], data["receipts"]["undone"]) == (1, 1, 1)
+    (receipt,) = data["receipts"]["latest"]
+    assert (receipt["receipt_id"], receipt["event_id"], receipt["undone"]) == (1, "e2", True)
     assert [(each["worker"], each["held"], each["expired"]) for each in data["workers"]] == [("two", 1, 0)]
     assert data["switch"]["control_row"]["flip_allowed"] is False
     assert [each["action"] for each in data["switch"]["switches"]] == ["unflip"]
@@ -66,7 +68,8 @@ def test_a_worker_whose_leases_are_over_is_shown_as_such(say: Saying, busy: Rig)
 def test_people_see_it_in_tables_and_nothing_of_events(say: Saying, busy: Rig) -> None:
     say("status", DATABASE_URL=busy.dsn)
     shown = say.table("status")
-    for text in ("Lanes", "Written, by the ledger", "Waiting for the teacher", "two", "1 events in quarantine"):
+    titles = ("Lanes", "Written, by the ledger", "Waiting for the teacher", "Latest receipts")
+    for text in (*titles, "two", "1 events in quarantine"):
         assert text in shown
     assert "e4" not in shown
 
