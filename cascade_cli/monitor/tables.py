@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
-from cascade_cli.scoring.tables import count, interval_percent, percent
+from cascade_cli.scoring.tables import count, interval_percent, percent, prompt_hash
 from cascade_cli.simulate import PLAN
 
 Figures = Mapping[str, Any]
@@ -24,7 +24,7 @@ def _number(value: object) -> str:
 
 
 _HASHES = (
-    Column("system_prompt_hash", "prompt hash"),
+    Column("system_prompt_hash", "prompt hash", prompt_hash),
     Column("events", "events", count, "right"),
     Column("labels", "labels", count, "right"),
     Column("agreement.rate", "agree", percent, "right"),
@@ -32,7 +32,7 @@ _HASHES = (
     Column("confidence_sequence", "at all looks", interval_percent, "right"),
 )
 _ALARMS = (
-    Column("system_prompt_hash", "prompt hash"),
+    Column("system_prompt_hash", "prompt hash", prompt_hash),
     Column("floor_alarm.e_value", "E", _number, "right"),
     Column("floor_alarm.threshold", "alarm at", _number, "right"),
     Column("floor_alarm.minimum_detectable_drop", "shows a fall of", percent, "right"),
@@ -71,7 +71,7 @@ _NOTICES = {
 
 
 def _hash(figures: Figures) -> str:
-    return figures["system_prompt_hash"] or "Events without a hash"
+    return prompt_hash(figures["system_prompt_hash"]) if figures["system_prompt_hash"] else "Events without a hash"
 
 
 def _alarm_lines(hashes: Sequence[Figures]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from cascade_cli.console import Column, Table, shown
 from scorers import KINDS
 
 Figures = Mapping[str, Any]
 """Figures in the shape of the JSON of the command."""
+_WHOLE_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def percent(value: object) -> str:
@@ -25,6 +27,11 @@ def ratio(value: object) -> str:
 def count(value: object) -> str:
     """A whole number with thousands separated."""
     return f"{value:,}" if isinstance(value, int) else "—"
+
+
+def prompt_hash(value: object) -> str:
+    """A prompt hash as people tell it: of a whole SHA-256 the first twelve digits."""
+    return value[:12] if isinstance(value, str) and _WHOLE_HASH.fullmatch(value) else shown(value)
 
 
 def interval_percent(agreement: object) -> str:
@@ -78,7 +85,12 @@ def _exact_columns(total: Figures) -> tuple[Column, ...]:
 
 
 def _keys(by: Sequence[str]) -> tuple[Column, ...]:
-    return tuple(Column(("key", column), "prompt hash" if column == "system_prompt_hash" else column) for column in by)
+    return tuple(
+        Column(("key", column), "prompt hash", prompt_hash)
+        if column == "system_prompt_hash"
+        else Column(("key", column), column)
+        for column in by
+    )
 
 
 def _counts_line(data: Figures) -> str:
@@ -116,7 +128,7 @@ def worst_table(records: Sequence[Figures]) -> Table:
     """The events with the least agreement."""
     columns = (
         Column("event_id", "event"),
-        Column("system_prompt_hash", "prompt hash"),
+        Column("system_prompt_hash", "prompt hash", prompt_hash),
         Column("agreement", "agreement", ratio, "right"),
         Column("kinds", "differences"),
     )
@@ -127,7 +139,7 @@ def explanation_table(explanations: Iterable[Figures]) -> Table:
     """Every pair on a line; JSON Lines carry the whole of each."""
     columns = (
         Column("event_id", "event"),
-        Column("system_prompt_hash", "prompt hash"),
+        Column("system_prompt_hash", "prompt hash", prompt_hash),
         Column("agreement", "agreement", ratio, "right"),
         Column("agrees", "agrees"),
         Column(
@@ -165,7 +177,7 @@ _MARKS = {(True, True): "=", (True, False): "≈", (False, False): "✗"}
 
 def explanation_blocks(explanation: Figures) -> tuple[Table | str, ...]:
     """One pair as a field-aligned diff: the teacher's item, the student's item, and why they differ."""
-    head = f"event {explanation['event_id']} · prompt {explanation['system_prompt_hash'] or '—'}"
+    head = f"event {explanation['event_id']} · prompt {prompt_hash(explanation['system_prompt_hash'])}"
     if not explanation["scorable"]:
         return (f"{head}\nunscorable: the teacher's answer cannot be read as an extraction",)
     verdict = "agrees" if explanation["agrees"] else "disagrees"
@@ -252,7 +264,7 @@ _COMPARED = (
 )
 _CHANGED = (
     Column("event_id", "event"),
-    Column("system_prompt_hash", "prompt hash"),
+    Column("system_prompt_hash", "prompt hash", prompt_hash),
     Column("a", "A", ratio, "right"),
     Column("b", "B", ratio, "right"),
 )
