@@ -3,7 +3,7 @@
 from cascade_cli.clients.answers import Reply, align_events
 from cascade_cli.clients.calling import Caller, Limits, key_refused
 from cascade_cli.clients.endpoint import Endpoint
-from cascade_cli.clients.failures import GIVEN_UP, CallFailed, EndpointDown
+from cascade_cli.clients.failures import GIVEN_UP, CallFailed, EndpointDown, KeyRefused
 from cascade_cli.clients.pacing import Pace
 from cascade_cli.clients.student import StudentClient, StudentRequest
 from cascade_cli.clients.teacher import TeacherClient
@@ -14,6 +14,7 @@ __all__ = [
     "Caller",
     "Endpoint",
     "EndpointDown",
+    "KeyRefused",
     "Limits",
     "Pace",
     "Reply",

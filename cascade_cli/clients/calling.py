@@ -32,6 +32,7 @@ from cascade_cli.clients.failures import (
     UNREACHABLE,
     CallFailed,
     EndpointDown,
+    KeyRefused,
     Kind,
 )
 from cascade_cli.clients.pacing import Pace, Rest
@@ -228,12 +229,12 @@ class Caller:
         return body
 
 
-def key_refused(endpoint: Endpoint) -> EndpointDown:
+def key_refused(endpoint: Endpoint) -> KeyRefused:
     """The endpoint's refusal of our key, with its cure."""
     sent = "the key was refused" if endpoint.api_key else "a key is wanted and none was given"
-    return EndpointDown(
+    return KeyRefused(
         f"{endpoint.shown} does not let us in: {sent}.",
-        hint="Put the right one into STUDENT_API_KEY, or student.api_key_file in cascade.toml.",
+        hint="Put the right one into STUDENT_API_KEY or LLM_API_KEY, or into a file that cascade.toml names.",
     )
 
 

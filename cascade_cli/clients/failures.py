@@ -67,3 +67,7 @@ class CallFailed(Exception):  # noqa: N818 - the outcome of one call, kept with 
 
 class EndpointDown(DependencyError):  # noqa: N818 - reads as the sentence it reports
     """An endpoint cannot be reached, or will not serve us: no call can succeed."""
+
+
+class KeyRefused(EndpointDown):
+    """An endpoint answers, and does not let us in."""

@@ -18,10 +18,11 @@ _COLUMNS = (
 
 @command
 def doctor(ctx: typer.Context) -> Result:
-    """Check dependencies, workspace, free disk and, where one is configured, the database.
+    """Check libraries, workspace and disk; database, switches and endpoints where they are configured.
 
-    Each is ok, warn or fail, with the cure. The exit status is 4 where a library, a disk or the database fails, 2
-    where the configuration does, and otherwise 0.
+    Each is ok, warn or fail, with the cure: of the database every table, privilege, index and lock that pulling and a
+    worker need, and storage parameters as advice. Nothing is changed, no model is asked about anything. The exit status
+    is 4 where a library, a disk, the database or an endpoint fails, 2 where the configuration does, and otherwise 0.
 
     Example:
       cascade doctor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli import __version__
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from cascade_cli.config import Settings
     from cascade_cli.postgres.control import Switch, Switched
     from cascade_cli.postgres.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchLine:
+    """One switch, for people.
+
+    Attributes:
+        switch: which.
+        stands: ``off`` where it holds the student, or its writing, off; else ``on``.
+        told: what was found.
+    """
+
+    switch: str
+    stands: str
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,11 @@ class Standing:
     def verdict(self) -> str:
         """All of it in one sentence."""
         return f"{_VERDICTS[self.in_force.name]}{f': {why}' if (why := self.in_force.reason) else ''}."
+
+    @property
+    def switches(self) -> list[SwitchLine]:
+        """Each switch by itself."""
+        return _switches(self)
 
     @property
     def data(self) -> dict[str, object]:
@@ -94,7 +114,7 @@ def switch_tables(standing: Standing) -> tuple[Table | str, ...]:
     """The verdict, each switch, and the last changes."""
     return (
         standing.verdict,
-        Table(_SWITCH_COLUMNS, list(_switches(standing))),
+        Table(_SWITCH_COLUMNS, [asdict(line) for line in standing.switches]),
         *([Table(_LATEST_COLUMNS, standing.data["switches"], "Last switches")] if standing.latest else []),  # type: ignore[arg-type]
     )
 
@@ -114,21 +134,19 @@ def _read_row(
     if pool is None:
         return None, UsageError("No database is configured.", hint="Set DATABASE_URL."), ()
     control = Control(pool, settings[POSTGRES_SCHEMA])
+    row = control.read()
     try:
         latest = control.switches(limit)
     except CascadeError as error:
-        return None, error, ()
-    row = control.read()
+        # Who may read the row need not be told who changed it.
+        return (None, error, ()) if row is UNREADABLE else (row, None, ())
     if row is UNREADABLE:
-        return (
-            None,
-            UsageError("The control row is not there, or may not be read.", hint="Run: cascade migrate"),
-            latest,
-        )
+        missing = UsageError("The control row is not there, or may not be read.", hint="Run: cascade migrate")
+        return None, missing, latest
     return row, None, latest
 
 
-def _switches(standing: Standing) -> list[dict[str, object]]:
+def _switches(standing: Standing) -> list[SwitchLine]:
     environment, row = standing.environment, standing.row
     lines = [
         _line("CASCADE_ENABLED", not environment.enabled, "true" if environment.enabled else "not true"),
@@ -158,8 +176,8 @@ def _file_told(standing: Standing) -> str:
     return f"{standing.kill_file} is{'' if standing.kill_file_there else ' not'} there"
 
 
-def _line(switch: str, off: bool, told: str) -> dict[str, object]:
-    return {"switch": switch, "stands": "off" if off else "on", "told": told}
+def _line(switch: str, off: bool, told: str) -> SwitchLine:
+    return SwitchLine(switch, "off" if off else "on", told)
 
 
 _ROW: Final = (

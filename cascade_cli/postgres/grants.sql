@@ -5,12 +5,12 @@
 -- Pulls, monitors and asks for the state; changes nothing.
 GRANT USAGE ON SCHEMA {schema} TO {reader};
 GRANT SELECT ON {traces}, {events}, {queue}, {ledger}, {answers} TO {reader};
-GRANT SELECT ON {escalations}, {marks}, {control}, {switches}, {touched}, {orders}, {receipts} TO {reader};
+GRANT SELECT ON {escalations}, {marks}, {control}, {switches}, {touched}, {orders}, {receipts}, {register} TO {reader};
 
 -- name: worker
 -- Writes the graph but deletes nothing from it. Of the switch it may only take the student's writing away.
 GRANT USAGE ON SCHEMA {schema} TO {worker};
-GRANT SELECT ON {events}, {control}, {orders} TO {worker};
+GRANT SELECT ON {events}, {control}, {orders}, {register} TO {worker};
 GRANT UPDATE (flip_allowed, changed_at, changed_by, reason) ON {control} TO {worker};
 GRANT INSERT ON {switches} TO {worker};
 GRANT SELECT, UPDATE ON {queue} TO {worker};

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _STEPS: Final = read_named_sql(files("cascade_cli.postgres") / "migrating.sql")
+REGISTER: Final = "cascade_migrations"
+"""The table of what was applied."""
 _TRIES: Final = 5
 _PAUSE_S: Final = (0.2, 1.0)
 # An index on a large queue takes minutes.
@@ -92,14 +94,24 @@ def planned_sql(dsn: str, *, with_team_tables: bool = False, mapping: ColumnMapp
         DependencyError: no connection, or locked by others for too long.
     """
     mapping = mapping or ColumnMapping()
+    steps = missing_steps(dsn, with_team_tables=with_team_tables, mapping=mapping)
+    return "\n\n".join(step.text(mapping.schema) for step in steps)
+
+
+def missing_steps(dsn: str, *, with_team_tables: bool = False, mapping: ColumnMapping | None = None) -> list[Step]:
+    """What `apply_migrations` would do now, step by step; nothing is changed.
+
+    Raises:
+        DependencyError: no connection, or locked by others for too long.
+    """
+    mapping = mapping or ColumnMapping()
     with explained(dsn), connect(dsn) as connection:
         migrator = _Migrator(dsn, connection, mapping)
-        steps = [
+        return [
             step
             for plan in _plans(mapping, with_team_tables=with_team_tables)
             for step in migrator.patiently("the look at what is there", plan, migrator)
         ]
-    return "\n\n".join(step.text(mapping.schema) for step in steps)
 
 
 Plan = Callable[["_Migrator"], list[Step]]
@@ -166,7 +178,7 @@ class _Migrator:
         return [step]
 
     def _script(self, script: Script, new: list[Index]) -> Step:
-        names = {"register": self._mapping.table("cascade_migrations"), "name": sql.Literal(script.name)}
+        names = {"register": self._mapping.table(REGISTER), "name": sql.Literal(script.name)}
         around = [compose(_STEPS[name], names) for name in ("create_register", "register")]
         indexes = [index.statement(self._mapping.schema, concurrently=False) for index in new]
         return Step(script.name, (*around, sql.SQL(script.body), *indexes), transactional=True)
@@ -177,9 +189,9 @@ class _Migrator:
         return Step(index.name, (*removal, made), transactional=False)
 
     def _is_applied(self, script: Script) -> bool:
-        if not self._exists("cascade_migrations"):
+        if not self._exists(REGISTER):
             return False
-        names = {"register": self._mapping.table("cascade_migrations")}
+        names = {"register": self._mapping.table(REGISTER)}
         return (script.name,) in self._connection.execute(compose(_STEPS["registered"], names)).fetchall()
 
     def _exists(self, table: str) -> bool:

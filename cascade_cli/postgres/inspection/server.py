@@ -1,4 +1,4 @@
-"""A look at the team's server for `cascade doctor`: reads nothing but figures."""
+"""The server itself, and the tables that are pulled from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cascade_cli.postgres.mapping import ColumnMapping
 
 COUNT_BOUND: Final = 1_000_000
-_QUERIES: Final = read_named_sql(files("cascade_cli.postgres") / "inspection.sql")
+QUERIES: Final = read_named_sql(files("cascade_cli.postgres.inspection") / "inspection.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +41,65 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """A server that answers, with both mapped tables as the mapping says.
+    """A server that answers.
 
     Attributes:
         version: of PostgreSQL.
         user: who we are there.
-        required: the mapped tables, all of them readable.
-        optional: the ledger and the student answers, which a live worker writes.
     """
 
     version: str
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulledTables:
+    """What is pulled, with both mapped tables as the mapping says.
+
+    Attributes:
+        required: the mapped tables, all of them readable.
+        optional: the ledger and the student answers, which a live worker writes.
+    """
+
     required: tuple[TableState, ...]
     optional: tuple[TableState, ...]
 
 
-def inspect_server(dsn: str, mapping: ColumnMapping) -> ServerState:
-    """Connect and look.
+def inspect_server(dsn: str) -> ServerState:
+    """Connect, and see who is there.
 
     Raises:
-        UsageError: the connection string, a table or a column is wrong; says what to write instead.
+        UsageError: the connection string is wrong, or there is no such database.
         DependencyError: the server cannot be reached or refuses.
     """
     with connect(dsn) as connection, explained(dsn):
+        return server_state(connection)
+
+
+def server_state(connection: Connection) -> ServerState:
+    """The same of a connection."""
+    ((version, user),) = connection.execute(QUERIES["server"]).fetchall()
+    return ServerState(version, user)
+
+
+def inspect_tables(dsn: str, mapping: ColumnMapping) -> PulledTables:
+    """Look at what is pulled.
+
+    Raises:
+        UsageError: a table or a column is wrong; says what to write instead.
+        DependencyError: the server cannot be reached or refuses, or a table may not be read.
+    """
+    with connect(dsn) as connection, explained(dsn):
         check_mapped_tables(connection, mapping)
-        ((version, user),) = connection.execute(_QUERIES["server"]).fetchall()
         required = tuple(_state(connection, mapping, name) for name in (mapping.traces.table, mapping.events.table))
         optional = tuple(_state(connection, mapping, name) for name in (LEDGER_TABLE, ANSWERS_TABLE))
-    return ServerState(version, user, required, optional)
+    return PulledTables(required, optional)
 
 
 def _state(connection: Connection, mapping: ColumnMapping, table: str) -> TableState:
     readable = is_readable(connection, mapping, table)
     if not readable:
         return TableState(table, None, present=readable is not None)
-    query = compose(_QUERIES["bounded_count"], {"table": mapping.table(table)})
+    query = compose(QUERIES["bounded_count"], {"table": mapping.table(table)})
     ((rows,),) = connection.execute(query, {"bound": COUNT_BOUND}).fetchall()
     return TableState(table, rows, present=True)
