@@ -15,6 +15,8 @@ from cascade_cli.prompt_in_force import PromptInForce, prompt_in_force
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
     from cascade_cli.postgres.control import Control
+    from cascade_cli.postgres.graph import GraphMapping
+    from cascade_cli.postgres.pool import Pool
     from cascade_cli.workspace import FlipGate
 
 VALID_FOR: Final = timedelta(days=7)
@@ -78,6 +80,23 @@ def may_flip(settings: Settings, now: datetime) -> Permission:
     except CascadeError as error:
         return Permission(granted=False, why=error.message)
     return _judged(prompt, settings[STUDENT_MODEL], gates, now)
+
+
+def check_graph(pool: Pool, mapping: GraphMapping) -> None:
+    """See that every graph table can be written: without a unique index over what conflicts no write can accrete.
+
+    No ``--force`` gets past this: each student write would fail, and so would the teacher's in its place.
+
+    Raises:
+        UsageError: a table, a column or the index is not there; says which, and what makes it.
+        DependencyError: the database cannot be reached.
+    """
+    from cascade_cli.postgres.graph import unwritable
+
+    with pool.explained() as connection:
+        found = unwritable(connection, mapping)
+    if found:
+        raise UsageError(f"--flip is refused: {' '.join(each.problem for each in found)}", hint=found[0].cure)
 
 
 def permit_flip(settings: Settings, control: Control, wish: FlipWish, now: datetime) -> Permission:

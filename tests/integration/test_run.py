@@ -184,6 +184,21 @@ def test_a_flip_wants_a_gate_that_was_passed_or_a_reason_and_a_confirmation(data
         assert live.rows("SELECT action FROM cascade_switches") == [("force_flip",)]
 
 
+def test_a_flip_is_refused_where_a_graph_table_has_no_index_over_what_conflicts(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 5) as live:
+        live.rows("ALTER TABLE facts DROP CONSTRAINT facts_arena_category_statement_key")
+        live.rows("CREATE UNIQUE INDEX ON facts (arena, category, statement) WHERE category <> 'x'")
+        refused = live.run("--once", "--flip")
+        assert refused.code == 2
+        assert "no valid unique index over exactly (arena, category, statement)" in refused.err
+        assert "CREATE UNIQUE INDEX CONCURRENTLY" in refused.err
+        assert live.rows("SELECT FROM cascade_switches") == []
+        assert live.rows("SELECT status, max(claimed_at) FROM distillation_queue GROUP BY 1") == [("pending", None)]
+        live.rows("CREATE UNIQUE INDEX ON facts (arena, category, statement)")
+        assert live.run("--once", "--flip").code == 0
+        live.check_each_written_once(5)
+
+
 # What is missing
 
 
