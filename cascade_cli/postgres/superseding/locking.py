@@ -38,7 +38,6 @@ class Reader:
         self._connection = connection
         self._statements = statements
         self._mapping = mapping
-        connection.execute(statements.whole("settle"))
 
     def lock_ledger(self, event_id: str) -> frozenset[str]:
         """Who wrote the event, by its ledger rows, which are locked."""
@@ -82,20 +81,13 @@ class Reader:
                     found[RowName(section, row_id)] = RowName(section, kept)
         return found
 
-    def images(self, names: Iterable[RowName]) -> dict[RowName, str]:
-        """Whole rows as JSON."""
-        return self._of_each("images_arm", names)
-
     def digests(self, names: Iterable[RowName]) -> dict[RowName, str]:
-        """Digests of the same; a row that is not there is absent."""
-        return self._of_each("digests_arm", names)
-
-    def _of_each(self, arm: str, names: Iterable[RowName]) -> dict[RowName, str]:
+        """Digests of whole rows; a row that is not there is absent."""
         ids = ids_by_section(names)
         if not ids:
             return {}
         given = {f"{section}_ids": array_text(rows) for section, rows in ids.items()}
-        found = self._connection.execute(self._statements.arms(arm, ids), given)
+        found = self._connection.execute(self._statements.arms("digests_arm", ids), given)
         return {RowName(section, row_id): text for section, row_id, text in found}
 
     def _keys(self, section: str, rows: Mapping[Key, Pending]) -> str:

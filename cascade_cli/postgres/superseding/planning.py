@@ -9,13 +9,27 @@ from cascade_cli.postgres.graph.reading import Row
 from cascade_cli.postgres.superseding.records import Columns, Held, Recorded, RowName
 
 
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What becomes of a row that stays.
+
+    Attributes:
+        carries: whether it carries the event afterwards.
+        columns: those that change.
+    """
+
+    carries: bool
+    columns: Columns
+
+
 @dataclass(slots=True)
 class Plan:
-    """What is to be done before the teacher's rows are written.
+    """What is to be done with the rows that the student touched.
 
     Attributes:
         delete: rows that nobody supports any more.
-        strip: rows that lose the event, with the columns that are put back; empty where all stay.
+        strip: rows that lose the event, unless the teacher says them too, with the columns that are put back; empty
+            where all stay.
         bequeath: rows that the student created and that others support: one of those becomes the creator.
         kept: rows whose columns still say what the student said.
     """
@@ -43,7 +57,7 @@ def plan_row(plan: Plan, name: RowName, held: Held, recorded: Recorded, said: Ro
         _plan_sole(plan, name, held, said, table)
         return
     before = recorded.before if _is_as_written(held, recorded) else None
-    if before is not None or said is None or _adds(held.columns, said, table):
+    if before is not None or said is None or _accreted(held.columns, said, table) != held.columns:
         plan.strip[name] = before or {}
     if recorded.created and said is None:
         plan.bequeath.append(name)
@@ -58,6 +72,21 @@ def _plan_sole(plan: Plan, name: RowName, held: Held, said: Row | None, table: G
         plan.delete.append(name)
     elif held.columns != columns_of(said, table):
         plan.strip[name] = {table.columns[ours]: [] if table.is_list(ours) else None for ours in table.accreting}
+
+
+def amendment_of(held: Held, put_back: Columns, said: Row | None, table: GraphTable) -> Amendment:
+    """What a row becomes, by columns that are put back first and by what the teacher says of it then.
+
+    Args:
+        held: the row as it is.
+        put_back: as in `Plan.strip`.
+        said: what the teacher says of the same key; None where it says nothing.
+        table: of the row.
+    """
+    columns = {**held.columns, **put_back}
+    if said is not None:
+        columns = _accreted(columns, said, table)
+    return Amendment(said is not None, {name: value for name, value in columns.items() if value != held.columns[name]})
 
 
 def columns_of(said: Row, table: GraphTable) -> Columns:
@@ -77,13 +106,13 @@ def _is_as_written(held: Held, recorded: Recorded) -> bool:
     return held.supporters <= int(str(after["supporters"]))
 
 
-def _adds(columns: Columns, said: Row, table: GraphTable) -> bool:
-    """Whether the teacher's write would fill or grow a column."""
-    for ours in table.accreting:
-        held, new = columns[table.columns[ours]], said[ours]
-        if isinstance(new, tuple):
-            if not set(new) <= set(held if isinstance(held, list) else ()):
-                return True
-        elif held is None and new is not None:
-            return True
-    return False
+def _accreted(columns: Columns, said: Row, table: GraphTable) -> dict[str, object]:
+    """The columns once the teacher's word is added, as any write adds: what is empty is filled, and lists grow."""
+    return {theirs: _joined(columns[theirs], new) for theirs, new in columns_of(said, table).items()}
+
+
+def _joined(held: object, new: object) -> object:
+    if isinstance(new, list):
+        there = held if isinstance(held, list) else []
+        return [*there, *(each for each in new if each not in there)] if new else held
+    return new if held is None else held

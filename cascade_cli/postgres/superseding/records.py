@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from cascade_cli.errors import CascadeError
-from cascade_cli.postgres.graph import Touched
 
 Columns = Mapping[str, object]
 """The team's names of the columns that accrete to their values as JSON has them."""
@@ -71,17 +70,17 @@ class Superseded:
         receipt_id: what `undo` asks for.
         event_id: the event.
         deleted: rows that nobody else supported.
-        stripped: rows from which the event was taken.
+        amended: rows that lost or got the event, or whose columns changed.
+        made: rows that are new.
         kept: rows whose columns still say what the student said, for somebody else wrote them since.
-        touched: what the teacher's write did.
     """
 
     receipt_id: int
     event_id: str
     deleted: tuple[RowName, ...]
-    stripped: tuple[RowName, ...]
+    amended: tuple[RowName, ...]
+    made: tuple[RowName, ...]
     kept: tuple[RowName, ...]
-    touched: tuple[Touched, ...]
 
 
 @dataclass(frozen=True, slots=True)

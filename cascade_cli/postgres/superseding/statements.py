@@ -21,6 +21,8 @@ _OURS: Final = {
     "orders": "cascade_mop_up_orders",
     "receipts": "cascade_receipts",
 }
+# What each section has a parameter of its own for.
+_GIVEN: Final = ("ids", "keys", "deleted", "amended", "amendments", "made")
 
 
 class Statements:
@@ -43,9 +45,30 @@ class Statements:
         """One statement over the tables of some sections, in their order."""
         return self._once(name, tuple(sections), " UNION ALL ")
 
+    def finish(self, changes: Iterable[tuple[str, str]]) -> bytes:
+        """The statement that changes rows and writes the receipt.
+
+        Args:
+            changes: what is done to rows of which section: ``deleted``, ``amended`` or ``made``, and the section.
+        """
+        chosen = tuple(changes)
+        key = ("finish", tuple(f"{section} {what}" for what, section in chosen))
+        if key not in self._made:
+            parts = {
+                "changes": sql.SQL(" ").join(self._change("change", *change) for change in chosen),
+                "changed": sql.SQL(" ").join(self._change("changed", *change) for change in chosen),
+            }
+            self._made[key] = compose(QUERIES["finish"], self._ours | parts).as_bytes(None)
+        return self._made[key]
+
     def filled(self, name: str, section: str, names: Mapping[str, sql.Composable]) -> bytes:
         """A statement of one section with further names filled in."""
         return compose(QUERIES[name], {**self._ours, **self._names[section], **names}).as_bytes(None)
+
+    def _change(self, part: str, what: str, section: str) -> sql.Composed:
+        names = self._names[section]
+        change = {"change": sql.Identifier(f"{section}_{what}"), "statement": compose(QUERIES[what], names)}
+        return compose(QUERIES[part], names | change)
 
     def _once(self, name: str, sections: tuple[str, ...], between: str) -> bytes:
         if (name, sections) not in self._made:
@@ -64,7 +87,6 @@ class Statements:
                 "kept_id": sql.Identifier(table.merges.kept_id),
             }
         )
-        columns = table.listed(table.accreting)
         return {
             **merges,
             "table": mapping.named(table.table),
@@ -72,8 +94,7 @@ class Statements:
             "provenance": table.column("provenance_event_ids"),
             "section": sql.Literal(table.section),
             "section_name": sql.Identifier(table.section),
-            "section_ids": sql.SQL(f"{table.section}_ids"),
-            "section_keys": sql.SQL(f"{table.section}_keys"),
+            **{f"section_{what}": sql.SQL(f"{table.section}_{what}") for what in _GIVEN},
             "table_text": sql.Literal(mapping.named(table.table).as_string(None)),
             "key": table.listed(table.key, "held"),
             "key_order": joined('held.{column} COLLATE "C"', table, table.key),
@@ -81,7 +102,21 @@ class Statements:
             "held_like_image": joined("held.{column} = image.{column}", table, table.key, between=" AND "),
             "same_key": joined("whole.{column} = given.{name}", table, table.key, between=" AND "),
             "pairs": json_pairs(table, {name: table.column(name, "held") for name in table.accreting}),
-            "restored": compose(QUERIES["restored"], {"columns": columns, "id": table.column("id")})
-            if table.accreting
-            else sql.SQL(""),
+            "all_columns": table.listed(tuple(table.columns)),
+            "conflict": table.listed(table.key),
+            "given_names": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+            "given_types": joined("{name} {type}", table, table.columns),
+            "columns_amended": _amended(table),
         }
+
+
+def _amended(table: GraphTable) -> sql.Composable:
+    """How the columns that accrete are set; nothing where there are none."""
+    if not table.accreting:
+        return sql.SQL("")
+    names = {
+        "columns": table.listed(table.accreting),
+        "id": table.column("id"),
+        "section_amendments": sql.SQL(f"{table.section}_amendments"),
+    }
+    return compose(QUERIES["columns_amended"], names)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from psycopg import errors
 
-from cascade_cli.postgres.graph import Graph, GraphWrite, Touched
-from cascade_cli.postgres.graph.writing import gathered
+from cascade_cli.postgres.graph import Graph, GraphWrite
+from cascade_cli.postgres.graph.writing import Key, Pending, gathered
+from cascade_cli.postgres.superseding.changing import Changes
 from cascade_cli.postgres.superseding.locking import Reader, Said, array_text, ids_by_section
-from cascade_cli.postgres.superseding.planning import Plan, plan_row
+from cascade_cli.postgres.superseding.planning import Amendment, Plan, amendment_of, plan_row
 from cascade_cli.postgres.superseding.records import Held, Recorded, RefusedError, RowName, Superseded
 from cascade_cli.postgres.superseding.statements import Statements
 
@@ -27,7 +28,6 @@ class Superseding:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
         self._mapping = graph.mapping
         self._statements = Statements(graph.mapping)
 
@@ -60,21 +60,26 @@ class Superseding:
         # Only now, for another superseding may have made the student the creator of a row that it held until now.
         recorded = _resolved(reader.recorded(write.event_id), moved)
         plan = self._planned(held, recorded, said)
-        images = reader.images(_to_be_joined(held, said)) | self._take_back(connection, write.event_id, plan)
-        heirs = self._bequeath(connection, plan)
-        touched = self._graph.upsert_rows(connection, _still_to_write(said, held, plan))
-        changed = {**images, **_made(touched, images)}
+        changes = Changes(plan.delete, self._amendments(held, plan, said), _to_make(said, held))
         receipt = {
             "event_id": write.event_id,
             "llm_model": llm_model,
             "system_prompt_hash": system_prompt_hash,
-            "heirs": json.dumps(heirs),
+            "heirs": json.dumps(self._bequeath(connection, write.event_id, plan)),
             "kept": json.dumps([name._asdict() for name in plan.kept]),
-            "rows_before": _with_images(changed),
-            "rows_after": _with_digests(changed, reader.digests(changed)),
         }
-        ((receipt_id,),) = connection.execute(self._statements.whole("finish"), receipt).fetchall()
-        return Superseded(receipt_id, write.event_id, tuple(plan.delete), tuple(plan.strip), tuple(plan.kept), touched)
+        finish = self._statements.finish(changes.parts)
+        ((receipt_id, made),) = connection.execute(finish, receipt | changes.parameters).fetchall()
+        if len(made) != sum(map(len, changes.make.values())):
+            raise errors.SerializationFailure("another writer made the same row at the same moment")
+        return Superseded(
+            receipt_id,
+            write.event_id,
+            tuple(changes.delete),
+            tuple(changes.amend),
+            tuple(RowName(*name) for name in made),
+            tuple(plan.kept),
+        )
 
     def _lock(self, reader: Reader, event_id: str, said: Said) -> tuple[dict[RowName, Held], Mapping[RowName, RowName]]:
         """Lock the rows that the student touched and those that the teacher says; tell which of them moved where."""
@@ -110,24 +115,23 @@ class Superseding:
             )
         return plan
 
-    def _take_back(self, connection: Connection, event_id: str, plan: Plan) -> dict[RowName, str]:
-        """Delete and strip; returns the rows as they were."""
-        images: dict[RowName, str] = {}
-        for query, names in (("delete_rows", plan.delete), ("strip_rows", plan.strip)):
-            for section, ids in ids_by_section(names).items():
-                columns = {row_id: plan.strip.get(RowName(section, row_id)) for row_id in ids}
-                given = {"ids": array_text(ids), "event_id": event_id, "columns": json.dumps(columns)}
-                found = connection.execute(self._statements.whole(query, section), given)
-                images |= {RowName(section, row_id): image for row_id, image in found}
-        return images
+    def _amendments(self, held: Mapping[RowName, Held], plan: Plan, said: Said) -> dict[RowName, Amendment]:
+        """The rows that lose the event, and those that get it, for the teacher says them and they lack it."""
+        changing = [name for name, row in held.items() if _is_joined(name, row, said) or name in plan.strip]
+        return {name: self._amendment(name, held[name], plan, said) for name in changing}
 
-    def _bequeath(self, connection: Connection, plan: Plan) -> list[Mapping[str, str]]:
+    def _amendment(self, name: RowName, row: Held, plan: Plan, said: Said) -> Amendment:
+        pending = said[name.section].get(row.key)
+        table = self._mapping.of_section(name.section)
+        return amendment_of(row, plan.strip.get(name, {}), pending.values if pending else None, table)
+
+    def _bequeath(self, connection: Connection, event_id: str, plan: Plan) -> list[Mapping[str, str]]:
         """Hand creations on; returns the records that were changed by it."""
         return [
             {"section": section, "row_id": row_id, "event_id": heir}
             for section, ids in ids_by_section(plan.bequeath).items()
             for heir, row_id in connection.execute(
-                self._statements.whole("bequeath", section), {"ids": array_text(ids)}
+                self._statements.whole("bequeath", section), {"ids": array_text(ids), "event_id": event_id}
             )
         ]
 
@@ -150,37 +154,14 @@ def _resolved(recorded: Mapping[RowName, Recorded], moved: Mapping[RowName, RowN
     return there
 
 
-def _still_to_write(said: Said, held: Mapping[RowName, Held], plan: Plan) -> Said:
-    """What the teacher says, without the rows that carry the event and keep it."""
-    kept = {(name.section, row.key) for name, row in held.items() if row.carried and name not in plan.strip}
+def _to_make(said: Said, held: Mapping[RowName, Held]) -> dict[str, dict[Key, Pending]]:
+    """What the teacher says that is no row yet."""
+    there = {(name.section, row.key) for name, row in held.items()}
     return {
-        section: {key: pending for key, pending in rows.items() if (section, key) not in kept}
+        section: {key: pending for key, pending in rows.items() if (section, key) not in there}
         for section, rows in said.items()
     }
 
 
-def _to_be_joined(held: Mapping[RowName, Held], said: Said) -> list[RowName]:
-    """Rows to which the teacher's write will add the event, for it says them and they lack it."""
-    return [name for name, row in held.items() if not row.carried and row.key in said[name.section]]
-
-
-def _made(touched: Iterable[Touched], images: Mapping[RowName, str]) -> dict[RowName, None]:
-    """The rows that the teacher created; of all others it touched there must be an image."""
-    names = {RowName(each.table, each.row_key[0]): each.created for each in touched}
-    if any(not created and name not in images for name, created in names.items()):
-        raise errors.SerializationFailure("another writer made the same row at the same moment")
-    return {name: None for name, created in names.items() if created}
-
-
-def _with_images(rows: Mapping[RowName, str | None]) -> str:
-    """Rows as they were, as a JSON list. An image is JSON already, and more exact than if it were read here."""
-    entries = (
-        f'{{"section": {json.dumps(name.section)}, "row_id": {json.dumps(name.row_id)}, "image": {image or "null"}}}'
-        for name, image in rows.items()
-    )
-    return f"[{', '.join(entries)}]"
-
-
-def _with_digests(rows: Iterable[RowName], digests: Mapping[RowName, str]) -> str:
-    """The same rows as they were left; null where there is none any more."""
-    return json.dumps([{**name._asdict(), "digest": digests.get(name)} for name in rows])
+def _is_joined(name: RowName, row: Held, said: Said) -> bool:
+    return not row.carried and row.key in said[name.section]

@@ -1,17 +1,18 @@
 -- A student's write taken back and a teacher's put in its place, and the way back. Names in braces are the team's tables
 -- and columns, or our tables. What is per table is put together as arms of one statement: each round trip counts.
 
--- name: settle
+-- name: lock_ledger
 -- Rows are kept and compared as texts, which must read the same in every session.
 SELECT
     set_config('TimeZone', 'UTC', true),
     set_config('DateStyle', 'ISO, YMD', true),
     set_config('IntervalStyle', 'postgres', true),
     set_config('bytea_output', 'hex', true),
-    set_config('extra_float_digits', '1', true);
-
--- name: lock_ledger
-SELECT FROM {ledger} WHERE event_id = %(event_id)s ORDER BY producer FOR UPDATE;
+    set_config('extra_float_digits', '1', true)
+FROM {ledger}
+WHERE event_id = %(event_id)s
+ORDER BY producer
+FOR UPDATE;
 
 -- name: producers
 -- A statement of its own: one that waited for the lock does not see the rows that were added meanwhile.
@@ -34,17 +35,15 @@ SELECT * FROM (
         -- by what it carried before.
         (
             SELECT jsonb_build_array(
-                ids @> ARRAY[%(event_id)s::text],
-                EXISTS (SELECT FROM unnest(ids) AS id WHERE id <> %(event_id)s::text),
+                %(event_id)s::text = ANY (ids),
+                %(event_id)s::text <> ANY (ids),
                 ids[cardinality(ids)] = %(event_id)s::text,
                 cardinality(ids)
             )
             FROM (SELECT COALESCE(held.{provenance}, '{{}}') || '{{}}'::text[] AS ids OFFSET 0) AS unpacked
         ) AS support
     FROM {table} AS held
-    WHERE held.{id} = ANY (ARRAY(
-        SELECT named.{id} FROM {table} AS named WHERE named.{id} = ANY (%({section_ids})s)
-        UNION ALL
+    WHERE held.{id} = ANY (%({section_ids})s || ARRAY(
         SELECT keyed.{id}
         FROM jsonb_to_recordset(%({section_keys})s::jsonb) AS given ({key_types})
         -- The planner takes any such text for a hundred rows, and would read the whole table; so it asks the index.
@@ -68,38 +67,46 @@ WITH RECURSIVE followed AS (
 )
 SELECT DISTINCT ON (row_id) row_id, kept::text AS kept FROM followed ORDER BY row_id, step DESC;
 
--- name: images_arm
-SELECT {section} AS section, held.{id}::text AS row_id, to_jsonb(held)::text AS image
-FROM {table} AS held
-WHERE held.{id} = ANY (%({section_ids})s)
-
 -- name: digests_arm
 SELECT {section} AS section, held.{id}::text AS row_id, md5(to_jsonb(held)::text) AS digest
 FROM {table} AS held
 WHERE held.{id} = ANY (%({section_ids})s)
 
--- name: delete_rows
-DELETE FROM {table} AS held WHERE held.{id} = ANY (%(ids)s) RETURNING held.{id}::text AS row_id, to_jsonb(held)::text AS image;
+-- name: deleted
+DELETE FROM {table} AS held WHERE held.{id} = ANY (%({section_deleted})s)
+RETURNING held.{id}::text AS row_id, to_jsonb(held) AS image, NULL AS digest
 
--- name: strip_rows
--- The event is taken out; of the columns, those are put back that are given for the row. A statement does not see its own
--- changes, so the image is of the row as it was.
+-- name: amended
+-- A statement does not see its own changes, so the image is of the row as it was.
 UPDATE {table} AS held
-SET {provenance} = array_remove(held.{provenance}, %(event_id)s::text){restored}
-WHERE held.{id} = ANY (%(ids)s)
+SET {provenance} = array_remove(COALESCE(held.{provenance}, '{{}}'), %(event_id)s::text) || CASE
+        WHEN (%({section_amendments})s::jsonb -> held.{id}::text ->> 'carries')::boolean THEN ARRAY[%(event_id)s::text]
+        ELSE '{{}}'
+    END{columns_amended}
+WHERE held.{id} = ANY (%({section_amended})s)
 RETURNING
     held.{id}::text AS row_id,
-    (SELECT to_jsonb(before)::text FROM {table} AS before WHERE before.{id} = held.{id}) AS image;
+    (SELECT to_jsonb(before) FROM {table} AS before WHERE before.{id} = held.{id}) AS image,
+    md5(to_jsonb(held)::text) AS digest
 
--- name: restored
+-- name: columns_amended
 , ({columns}) = (
-    SELECT {columns}
-    FROM jsonb_populate_record(held, COALESCE(%(columns)s::jsonb -> held.{id}::text, '{{}}'))
+    SELECT {columns} FROM jsonb_populate_record(held, %({section_amendments})s::jsonb -> held.{id}::text -> 'columns')
 )
 
+-- name: made
+-- In the order in which writers make rows. One that another made at the same moment is not made.
+INSERT INTO {table} AS held ({all_columns}, {provenance})
+SELECT {given_names}, ARRAY[%(event_id)s::text] FROM json_to_recordset(%({section_made})s::json) AS given ({given_types})
+ON CONFLICT ({conflict}) DO NOTHING
+RETURNING held.{id}::text AS row_id, NULL::jsonb AS image, md5(to_jsonb(held)::text) AS digest
+
+-- name: remove_rows
+DELETE FROM {table} AS held WHERE held.{id} = ANY (%(ids)s);
+
 -- name: bequeath
--- A row that the student created and that another student-written event still supports becomes that one's creation: else
--- nobody would delete it in the end. The inner OFFSET keeps the search from reading the whole table: it ends at the first.
+-- A row that the student created and that another student-written event supports becomes that one's creation: else nobody
+-- would delete it in the end. The inner OFFSET keeps the search from reading the whole table: it ends at the first.
 UPDATE {touched} AS heir
 SET created = true
 FROM {table} AS held
@@ -113,6 +120,7 @@ CROSS JOIN LATERAL (
             AND own.row_key = jsonb_build_array(held.{id}::text)
         OFFSET 0
     ) AS recorded
+    WHERE supporter.event_id <> %(event_id)s
     ORDER BY supporter.place
     LIMIT 1
 ) AS first
@@ -124,7 +132,11 @@ WHERE held.{id} = ANY (%(ids)s)
 RETURNING heir.event_id AS event_id, held.{id}::text AS row_id;
 
 -- name: finish
-WITH forgotten AS (
+-- All changes and their receipt in one statement: no row is changed by two of them, and images need not travel.
+WITH {changes} changed AS (
+    SELECT NULL AS section, NULL AS row_id, NULL::jsonb AS image, NULL AS digest WHERE false {changed}
+),
+forgotten AS (
     DELETE FROM {touched} AS touched WHERE event_id = %(event_id)s RETURNING to_jsonb(touched) AS image
 ),
 entered AS (
@@ -140,15 +152,28 @@ INSERT INTO {receipts} (event_id, before, after)
 SELECT
     %(event_id)s,
     jsonb_build_object(
-        'rows', %(rows_before)s::jsonb,
+        'rows', rows.before,
         'ledger', to_jsonb(student),
         'touched', (SELECT COALESCE(jsonb_agg(image), '[]') FROM forgotten),
         'heirs', %(heirs)s::jsonb
     ),
-    jsonb_build_object('rows', %(rows_after)s::jsonb, 'ledger', entered.image, 'kept', %(kept)s::jsonb)
-FROM entered, {ledger} AS student
+    jsonb_build_object('rows', rows.after, 'ledger', entered.image, 'kept', %(kept)s::jsonb)
+FROM entered, {ledger} AS student, (
+    SELECT
+        COALESCE(jsonb_agg(jsonb_build_object('section', section, 'row_id', row_id, 'image', image)), '[]') AS before,
+        COALESCE(jsonb_agg(jsonb_build_object('section', section, 'row_id', row_id, 'digest', digest)), '[]') AS after
+    FROM changed
+) AS rows
 WHERE student.event_id = %(event_id)s AND student.producer = 'student'
-RETURNING id;
+RETURNING id, (SELECT COALESCE(jsonb_agg(jsonb_build_array(section, row_id)), '[]') FROM changed WHERE image IS NULL) AS made;
+
+-- name: change
+{change} AS (
+{statement}
+),
+
+-- name: changed
+UNION ALL SELECT {section}, row_id, image, digest FROM {change}
 
 -- name: lock_receipt
 SELECT

@@ -116,7 +116,7 @@ class Undoing:
 
     def _put_rows_back(self, connection: Connection, receipt: _Receipt) -> None:
         for section, ids in ids_by_section(receipt.made).items():
-            connection.execute(self._statements.whole("delete_rows", section), {"ids": array_text(ids)})
+            connection.execute(self._statements.whole("remove_rows", section), {"ids": array_text(ids)})
         for query, names in (("put_back", receipt.altered), ("bring_back", receipt.deleted)):
             for section, ids in ids_by_section(names).items():
                 given = {"receipt_id": receipt.receipt_id, "row_ids": ids}
