@@ -1,4 +1,4 @@
-"""Milliseconds per batch and per superseding in a large graph: ``python tests/benchmarks/bench_graph.py [EVENTS]``.
+"""Milliseconds per batch while a graph grows large: ``python tests/benchmarks/bench_graph.py [EVENTS]``.
 
 Each event has 18 links: entities of which a few are everywhere, facts of its own, relationships between neighbours. Two
 of its entities were written provisionally before. What the student says differs from the teacher's answer in a name, in
@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -19,11 +19,9 @@ from machine import describe_machine
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 from cascade_cli.postgres.graph import Graph, GraphWrite
-from cascade_cli.postgres.superseding import Superseding, Undoing
 from cascade_cli.records import Event
 
 BATCH = 100
-SUPERSEDED = 500
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -79,34 +77,8 @@ def told(what: str, taken_ms: list[float]) -> None:
     )
 
 
-def each_timed(connection: Connection, works: list[Callable[[], Any]]) -> tuple[list[float], list[Any]]:
-    """Milliseconds of each, in a transaction of its own that is committed durably; and what they returned."""
-    taken, returned = [], []
-    for work in works:
-        began = time.perf_counter()
-        with connection.transaction():
-            returned.append(work())
-        taken.append((time.perf_counter() - began) * 1_000)
-    return taken, returned
-
-
-def supersede_and_undo(dsn: str, graph: Graph, numbers: list[int], *, prepare_threshold: int | None, how: str) -> None:
-    """Time both, the latter in the opposite order, for each must find the rows as it left them."""
-    superseding, undoing = Superseding(graph), Undoing(graph)
-    with psycopg.connect(dsn, autocommit=True, prepare_threshold=prepare_threshold) as connection:
-
-        def supersede(number: int) -> Any:
-            said = write(number, flawed=False)
-            return superseding.supersede(connection, said, llm_model="t", system_prompt_hash="h").receipt_id
-
-        taken, receipts = each_timed(connection, [lambda n=n: supersede(n) for n in numbers])  # type: ignore[misc]
-        told(f"superseding one event, {how}", taken)
-        taken, _ = each_timed(connection, [lambda r=r: undoing.undo(connection, r) for r in reversed(receipts)])  # type: ignore[misc]
-        told(f"undoing one, {how}", taken)
-
-
 def main(events: int) -> None:
-    """Fill a graph, then supersede and undo."""
+    """Fill a graph."""
     print(describe_machine())
     graph = Graph()
     with embedded_postgres() as server:
@@ -121,11 +93,6 @@ def main(events: int) -> None:
                 "FROM cascade_touched_rows"
             )
             print(f"{events:,} events, {links:,} links of the student's; the longest provenance has {longest:,} ids")
-        numbers = Random(0).sample(range(events), 2 * SUPERSEDED)
-        supersede_and_undo(
-            server.dsn, graph, numbers[:SUPERSEDED], prepare_threshold=None, how="without prepared statements"
-        )
-        supersede_and_undo(server.dsn, graph, numbers[SUPERSEDED:], prepare_threshold=3, how="with prepared statements")
 
 
 if __name__ == "__main__":
