@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -56,6 +57,7 @@ def embedded_postgres() -> Iterator[EmbeddedPostgres]:
         folder = Path(tempfile.mkdtemp(prefix="cascade-")).resolve()
         cleanup.callback(_remove, folder)
         cleanup.enter_context(_modes_restored(folder, Path(str(package.__file__)).parent))
+        cleanup.enter_context(_own_lock(package, folder))
         cleanup.callback(_stop, folder)
         dsn = _start(package, folder)
         yield EmbeddedPostgres(dsn, _SYSTEM_USER if os.geteuid() == 0 else None)
@@ -105,6 +107,24 @@ def _remove(folder: Path) -> None:
         time.sleep(0.02)
         _stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _own_lock(package: ModuleType, folder: Path) -> Iterator[None]:
+    """Give our server a lock of its own, and spare us what the package does at the end of the process.
+
+    It has one lock for all its servers, a file among the temporary ones that stays for ever. Nobody shares our folder.
+    """
+    servers, file = package.PostgresServer, folder.with_name(f"{folder.name}.lock")
+    shared = servers._lock  # noqa: SLF001 - there is no other way to it
+    servers._lock = type(shared)(file)  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        servers._lock = shared  # noqa: SLF001 - as above
+        file.unlink(missing_ok=True)
+        if (server := servers._instances.get(folder)) is not None:  # noqa: SLF001 - as above
+            atexit.unregister(server._cleanup)  # noqa: SLF001 - as above
 
 
 @contextmanager

@@ -75,6 +75,12 @@ def test_a_signal_ends_server_and_folder_too(number: int, status: int) -> None:
     assert not _is_running(pid)
 
 
+def test_a_process_that_ran_it_leaves_the_temporary_folder_as_it_was(tmp_path: Path) -> None:
+    body = "from cascade_cli.postgres import embedded_postgres\nwith embedded_postgres(): pass"
+    subprocess.run([sys.executable, "-c", body], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("delay_s", [0.3, 0.6, 0.9])
 def test_a_signal_while_it_starts_leaves_no_folder(tmp_path: Path, delay_s: float) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
