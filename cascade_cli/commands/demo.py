@@ -16,8 +16,8 @@ def demo(ctx: typer.Context) -> Result:
 
     Starts an embedded PostgreSQL and endpoints for student and teacher, asks the student about made-up events, scores,
     explains one disagreement and replays the policy; then lets events arrive, works in shadow, passes the gate, flips,
-    kills, has the teacher replace one event, undoes that, and watches. All by the code of production and its defaults;
-    only the database and the answers are stand-ins. The workspace stays in .cascade-demo unless --workspace names
+    kills, has the teacher replace one event, undoes that, and watches. All by the code of production; only the
+    database and the answers are stand-ins. The workspace stays in .cascade-demo unless --workspace names
     another folder.
 
     Example:

