@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cascade_cli.clients.answers import align_events
+from cascade_cli.clients.answers import Reply, align_events
 from cascade_cli.clients.calling import Caller
 from cascade_cli.clients.failures import UNREADABLE, CallFailed
 
@@ -23,11 +23,13 @@ class TeacherClient:
         system_prompt: of every call.
         max_tokens: of an answer about one event; a call about n may have n times as many. None leaves it to the
             endpoint.
+        answered: told of every answer, whatever it is worth.
     """
 
     caller: Caller
     system_prompt: str
     max_tokens: int | None = None
+    answered: Callable[[Reply], object] = lambda _reply: None
 
     async def ask(self, blocks: Sequence[str], event_ids: Sequence[str]) -> list[Said]:
         """Ask about several events, one call for all of them.
@@ -61,6 +63,7 @@ class TeacherClient:
             if failure.kind.outage or failure.kind.fatal:
                 raise
             return [failure] * len(blocks)
+        self.answered(reply)
         absent = CallFailed(UNREADABLE, "the teacher's answer leaves this event out")
         return [absent if found is None else found for found in align_events(reply.text or "", len(blocks))]
 

@@ -273,6 +273,12 @@ LIVE_MOST_UNGROUNDED = Setting(
 LIVE_METRICS_PORT: Setting[int | None] = Setting(
     "live.metrics_port", _OPTIONAL_PORT, None, "Where metrics and health are served; nothing serves none."
 )
+LIVE_METRICS_HOST = Setting(
+    "live.metrics_host",
+    TEXT,
+    "127.0.0.1",
+    "The address at which they are: any other than loopback shows them to whoever reaches it.",
+)
 
 SETTINGS: tuple[Setting[object], ...] = tuple(
     declared for declared in list(globals().values()) if isinstance(declared, Setting)

@@ -9,10 +9,11 @@ from random import Random
 from typing import Final
 from uuid import uuid4
 
-from cascade_cli.clients import Caller, Pace, StudentClient, TeacherClient
+from cascade_cli.clients import Caller, Pace, Reply, StudentClient, TeacherClient
 from cascade_cli.errors import CascadeError, DependencyError
 from cascade_cli.event_block import DEFAULT_TEMPLATE
 from cascade_cli.event_loop import Stop, in_background, signals_stop
+from cascade_cli.live.agreeing import Agreements
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.live.ceilings import Ceiling
@@ -31,6 +32,7 @@ from cascade_cli.live.studying import StudentDesk
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import TeacherDesk
 from cascade_cli.live.worker import Worker
+from cascade_cli.postgres.answers import Answers
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import Graph
 from cascade_cli.postgres.pool import Pool
@@ -61,7 +63,9 @@ async def work(plan: Plan, voice: Voice, stop: Stop, clock: Clock | None = None)
     with signals_stop(stop), Pool(plan.dsn) as pool:
         async with AsyncExitStack() as opened:
             if plan.rules.metrics_port is not None:
-                await opened.enter_async_context(serving(voice.measures, health, port=plan.rules.metrics_port))
+                await opened.enter_async_context(
+                    serving(voice.measures, health, plan.rules.metrics_host, plan.rules.metrics_port)
+                )
             worker = await opened.enter_async_context(_opened(plan, voice, stop, time_passes, health, pool))
             return await worker.run()
 
@@ -117,6 +121,7 @@ async def _opened(
             lambda seconds: clock.rest(stop, seconds),
             EventLog(voice.log, plan.name),
             voice.measures,
+            _agreements(plan, pool, queue, voice.measures),
         )
         intake = Intake(
             queue,
@@ -185,9 +190,17 @@ async def _student_desk(
         refused,
     )
 
+        asked.prices,
 
 async def _teacher_desk(
     plan: Plan,
+def _agreements(plan: Plan, pool: Pool, queue: Queue, measures: Measures) -> Agreements | None:
+    if plan.agrees is None or plan.student is None:
+        return None
+    answers = Answers(pool, plan.mapping, queue, plan.student.endpoint.model, plan.student.shape.name)
+    return Agreements(plan.agrees, lambda claim: answers.to([claim]).get(claim.event_id), measures)
+
+
     stack: AsyncExitStack,
     stop: Stop,
     clock: Clock,
@@ -203,7 +216,10 @@ async def _teacher_desk(
         return await clock.rest(stop, seconds)
 
     caller = await stack.enter_async_context(Caller.open(asked.endpoint, limits, pace, rest=rest))
-    client = TeacherClient(caller, asked.prompt.text, asked.max_tokens)
+    client = TeacherClient(caller, asked.prompt.text, asked.max_tokens, used)
+    def used(reply: Reply) -> None:
+        measures.used("teacher", reply.prompt_tokens, reply.completion_tokens, asked.prices)
+
     return TeacherDesk(
         client.ask, Outages(clock.now), plan.rules.events_per_call, alone_from, clock.now, measures, refused
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cascade_cli.live.agreeing import Agreements
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
 from cascade_cli.live.ending import Charge, Ending, Fate, Release
@@ -45,12 +46,11 @@ class Teacher:
     prompt_hash: str
     new_id: Callable[[], str] | None
 
-    def trace(self, event_id: str, lesson: Lesson) -> Trace | None:
-        """One answer as it is recorded."""
-        if self.new_id is None:
-            return None
+    def trace(self, event_id: str, lesson: Lesson) -> Trace:
+        """One answer as it is recorded, or without an id."""
+        trace_id = "" if self.new_id is None else self.new_id()
         return Trace(
-            event_id, lesson.raw, self.new_id(), self.prompt_hash, self.model, lesson.block, round(lesson.llm_ms, 3)
+            event_id, lesson.raw, trace_id, self.prompt_hash, self.model, lesson.block, round(lesson.llm_ms, 3)
         )
 
 
@@ -70,6 +70,7 @@ class Handling:
         breakers: told of each answer while the student writes.
         trip: takes the flip away, with the reason.
         wait: so many seconds; true where the worker is to stop at once.
+        agreements: told of what the teacher writes; None where nobody shows them.
         log: told of each end.
         measures: counts.
         ends: how often each word of the log occurred.
@@ -86,6 +87,7 @@ class Handling:
     breakers: tuple[Breaker, ...]
     trip: Callable[[str], Awaitable[None]]
     wait: Callable[[float], Awaitable[bool]]
+    agreements: Agreements | None
     log: EventLog
     measures: Measures
     ends: Counter[str] = field(default_factory=Counter)
@@ -192,17 +194,20 @@ class Handling:
     async def _taught(self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None) -> None:
         escalation = claim.escalation
         reason = None if escalation is None else escalation.reason
+        trace = self.author.trace(claim.event_id, lesson)
         outcome = TeacherWritten(
             claim,
             lesson.extraction,
             None if escalation is None else True,
             reason,
-            self.author.trace(claim.event_id, lesson),
+            trace if trace.trace_id else None,
             answer,
         )
         ended = await self.end(outcome)
         if ended.fate is Fate.WRITTEN:
             self.measures.wrote("teacher", ended.mode.name.lower())
+            if self.agreements is not None and ended.mode is not Mode.OFF:
+                self.agreements.taught(claim, replace(trace, event=claim.event), answer)
         llm_ms = round(lesson.llm_ms, 1)
         self._told(
             claim, ended.fate.value, producer="teacher", reason=reason, extraction=lesson.extraction, llm_ms=llm_ms

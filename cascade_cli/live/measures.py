@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.live.exposition import Counter, Gauge, Histogram
+from cascade_cli.token_prices import TokenPrices, cost_usd
 
 if TYPE_CHECKING:
     from cascade_cli.postgres.control import Switch
@@ -40,7 +41,7 @@ class Measures:
         self._escalations = Counter("cascade_escalations_total", "Decisions to escalate, by reason.", ("reason",))
         self._sampled = Counter(
             "cascade_sampled_answers_total",
-            "Student answers that the teacher was asked about for the sample's sake.",
+            "Sampled standing events of which both answers are known, by whether they agree.",
             ("prompt_hash", "verdict"),
             MOST_HASHES,
         )
@@ -92,11 +93,11 @@ class Measures:
         self._escalations.add(reason, by=events)
 
     def sampled(self, prompt_hash: str | None, *, agrees: bool | None) -> None:
-        """Count an answer of the student beside which the teacher's is known without a gate's doing.
+        """Count a sampled standing event that the teacher has written.
 
         Args:
             prompt_hash: of the teacher's prompt; None when unknown.
-            agrees: the scorer's verdict; None where nobody scored.
+            agrees: the scorer's verdict; None where the two were not compared.
         """
         verdict = {True: "agrees", False: "disagrees", None: None}[agrees]
         self._sampled.add(prompt_hash, verdict)
@@ -122,13 +123,21 @@ class Measures:
             self._models.observe(model, value=seconds)
 
     def used(
-        self, model: str, prompt_tokens: int | None, completion_tokens: int | None, cost_usd: float | None = None
+        self, model: str, prompt_tokens: int | None, completion_tokens: int | None, prices: TokenPrices | None = None
     ) -> None:
-        """Count tokens and dollars of ``student`` or ``teacher``; what is None is not known and counts nothing."""
-        self._tokens.add(model, "prompt", by=prompt_tokens or 0)
-        self._tokens.add(model, "completion", by=completion_tokens or 0)
-        if cost_usd is not None:
-            self._cost.add(model, by=cost_usd)
+        """Count tokens of ``student`` or ``teacher``, and dollars where there are prices.
+
+        Args:
+            model: which.
+            prompt_tokens: that it read, as its endpoint counted them; None is not known and counts nothing.
+            completion_tokens: that it wrote, likewise.
+            prices: of a million; None where nobody says.
+        """
+        read, written = prompt_tokens or 0, completion_tokens or 0
+        self._tokens.add(model, "prompt", by=read)
+        self._tokens.add(model, "completion", by=written)
+        if (dollars := cost_usd(read, written, prices)) is not None:
+            self._cost.add(model, by=dollars)
 
     def wrote_batch(self, seconds: float) -> None:
         """Note how long a transaction took that ended a batch."""

@@ -18,6 +18,8 @@ from cascade_cli.policy import Policy
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.writing import Author
+from cascade_cli.records import StudentAnswer, Trace
+from cascade_cli.token_prices import TokenPrices
 
 WaitFor = Callable[[Stop, float], Awaitable[bool]]
 """Waits so many seconds, or until the stop happens; whether it has."""
@@ -40,22 +42,24 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """How the student is asked."""
+    """How the student is asked, and what its tokens cost; None where nobody says."""
 
     endpoint: Endpoint
     limits: Limits
     request: StudentRequest
     shape: Shape
+    prices: TokenPrices | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherPlan:
-    """How the teacher is asked."""
+    """How the teacher is asked, and what its tokens cost; None where nobody says."""
 
     endpoint: Endpoint
     limits: Limits
     prompt: SystemPrompt
     max_tokens: int | None = None
+    prices: TokenPrices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Plan:
         rules: how it goes about it.
         student: None where none is configured.
         teacher: how it is asked.
+        agrees: the scorer's verdict on what both said; None where nobody shows it.
         once: stop when the queue is empty.
         most: claims after which it stops; None for no limit.
         parent: process id of whoever started it; it stops when that is gone. None for a worker of its own.
@@ -86,6 +91,7 @@ class Plan:
     rules: Rules
     student: Student | None
     teacher: TeacherPlan
+    agrees: Callable[[Trace, StudentAnswer], bool | None] | None = None
     once: bool = False
     most: int | None = None
     parent: int | None = None

@@ -12,6 +12,7 @@ from cascade_cli.config import (
     LIVE_MAX_ATTEMPTS,
     LIVE_MAX_ESCALATION_BACKLOG,
     LIVE_MAX_ESCALATIONS_PER_MIN,
+    LIVE_METRICS_HOST,
     LIVE_METRICS_PORT,
     LIVE_MOST_PARSE_FAILURES,
     LIVE_MOST_UNGROUNDED,
@@ -54,6 +55,7 @@ class Rules:
         with_traces: whether teacher answers are recorded.
         kill_file: None where none is configured.
         metrics_port: of this process; None serves nothing.
+        metrics_host: the address at which it is.
     """
 
     batch: int = 100
@@ -75,6 +77,7 @@ class Rules:
     with_traces: bool = True
     kill_file: Path | None = None
     metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
 
     @staticmethod
     def of(settings: Settings, *, workers: int = 1, number: int = 0) -> Rules:
@@ -109,6 +112,7 @@ class Rules:
             with_traces=settings[LIVE_TRACE_ENABLED],
             kill_file=settings[LIVE_KILL_FILE],
             metrics_port=None if port is None else port + number,
+            metrics_host=settings[LIVE_METRICS_HOST],
         )
 
     def goes_past_student(self, event: Event) -> bool:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from cascade_cli import __version__
 from cascade_cli.config import (
     LIVE_ENABLED,
+    LIVE_METRICS_PORT,
+    POLICY_HIGH_VALUE_CATEGORIES,
     POSTGRES_ENTITIES,
     POSTGRES_EVENTS,
     POSTGRES_FACTS,
@@ -51,6 +53,8 @@ from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
+from cascade_cli.records import StudentAnswer, Trace
+from cascade_cli.token_prices import student_prices, teacher_prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         teacher_limits_of(settings),
         read_system_prompt(settings),
         settings[TEACHER_MAX_TOKENS],
+        teacher_prices(settings),
     )
     if dsn is None:
         raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
@@ -136,6 +141,7 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         Rules.of(settings, workers=live.workers, number=number),
         _student(settings) if enabled and has_student else None,
         teacher,
+        _agrees(settings) if enabled and has_student and settings[LIVE_METRICS_PORT] is not None else None,
         live.once,
         live.max_events if live.max_events is None else _share(live.max_events, live.workers, number),
         parent,
@@ -199,7 +205,21 @@ def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -
 
 
 def _student(settings: Settings) -> Student:
-    return Student(endpoint_of(settings), limits_of(settings), request_of(settings), read_shape(settings))
+    return Student(
+        endpoint_of(settings),
+        limits_of(settings),
+        request_of(settings),
+        read_shape(settings),
+        student_prices(settings),
+    )
+
+
+def _agrees(settings: Settings) -> Callable[[Trace, StudentAnswer], bool | None]:
+    """By the metric of ``cascade score`` as it is configured; brings libraries that a worker needs for nothing else."""
+    from cascade_cli.scoring import pair_agrees, scoring_config
+
+    config = scoring_config("default", settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
+    return lambda trace, answer: pair_agrees(trace, answer, config)
 
 
 def _share(events: int, workers: int, number: int) -> int:

@@ -14,6 +14,7 @@ from cascade_cli.live.measures import Measures
 from cascade_cli.live.outages import Outages
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.records import Event
+from cascade_cli.token_prices import TokenPrices
 
 AskStudent = Callable[[str, str], Awaitable[Reply]]
 """Event id and prompt -> what the student said."""
@@ -46,6 +47,7 @@ class StudentDesk:
         switch: looked at before each call.
         measures: counts calls.
         fatal: told in a sentence that no call can succeed before somebody changes something.
+        prices: of its tokens; None where nobody says.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class StudentDesk:
         switch: Switchboard,
         measures: Measures,
         fatal: Callable[[str], None],
+        prices: TokenPrices | None = None,
     ) -> None:
         self.judge = judge
         self.outages = outages
@@ -69,6 +72,7 @@ class StudentDesk:
         self._switch = switch
         self._measures = measures
         self._fatal = fatal
+        self._prices = prices
 
     async def judged(self, event: Event) -> Judged | Unasked:
         """Ask about one event, and judge what comes; a failed call is judged as one."""
@@ -92,7 +96,7 @@ class StudentDesk:
     def _answered(self, reply: Reply) -> None:
         self.outages.answered()
         self._measures.called("student", "answered", reply.seconds)
-        self._measures.used("student", reply.prompt_tokens, reply.completion_tokens)
+        self._measures.used("student", reply.prompt_tokens, reply.completion_tokens, self._prices)
 
     def _failed(self, event: Event, failure: CallFailed) -> Judged | Unasked:
         self._measures.called("student", failure.kind.name)

@@ -54,6 +54,8 @@ class Worker:
         desk, rules = self.intake.handling.teacher, self.plan.rules
         chores = [desk.serve() for _ in range(rules.teacher_calls)]
         chores += [self._renew(), self._reap(), self._age(), self._tick()]
+        if (agreements := self.intake.handling.agreements) is not None:
+            chores.append(agreements.serve())
         running = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._look_how_old()

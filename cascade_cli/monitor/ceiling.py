@@ -14,11 +14,11 @@ from typing import Any
 
 from cascade_cli.policy import sample_unit, units_below
 from cascade_cli.records import BadRow, Row, StudentAnswer, Trace
-from cascade_cli.scoring import read_pair
+from cascade_cli.scoring import pair_agrees
 from cascade_cli.simulate import rate_figures
 from cascade_cli.stats.eprocess import ALPHA, ChangeAlarm, baseline_floor
 from cascade_cli.stats.estimates import noise_ceiling
-from scorers import MalformedExtraction, ScoringConfig, score_extraction
+from scorers import ScoringConfig
 
 Figures = dict[str, Any]
 DOMAIN = "teacher_twice"
@@ -65,14 +65,7 @@ def _moment(trace: Trace) -> datetime:
 
 
 def _agree(first: Trace, second: Trace, config: ScoringConfig) -> bool | None:
-    """Whether the second answer agrees with the first; None where the first cannot be read: it is no reference."""
-    reading = read_pair(first, StudentAnswer(first.event_id, second.raw_response))
-    if reading.gold is None:
-        return None
-    try:
-        return score_extraction(reading.gold, reading.predicted, config, known_emails=reading.known_emails).agrees
-    except MalformedExtraction:
-        return None
+    return pair_agrees(first, StudentAnswer(first.event_id, second.raw_response), config)
 
 
 def ceiling_figures(same: Sequence[bool], agreement: Figures, baseline_labels: int) -> Figures | None:

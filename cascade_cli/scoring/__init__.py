@@ -6,7 +6,7 @@ from cascade_cli.scoring.configuring import scoring_config
 from cascade_cli.scoring.flip_gate import FlipGateWanted
 from cascade_cli.scoring.frames import Observer, Request, Scored, warnings_of
 from cascade_cli.scoring.gates import Conditions
-from cascade_cli.scoring.judging import answered, read_pair, shown_event
+from cascade_cli.scoring.judging import answered, pair_agrees, read_pair, shown_event
 from cascade_cli.scoring.pairs import PairSource, score_pairs
 from cascade_cli.scoring.score_run import Inquiry, run_score
 
@@ -19,6 +19,7 @@ __all__ = [
     "Request",
     "Scored",
     "answered",
+    "pair_agrees",
     "read_pair",
     "resolve_cluster",
     "run_compare",

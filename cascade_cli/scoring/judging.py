@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from cascade_cli.extraction import check_schema, parse_extraction, repair_extraction
 from cascade_cli.policy import known_emails
 from cascade_cli.records import Event, Row, StudentAnswer, Trace
+from scorers import MalformedExtraction, ScoringConfig, score_extraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,17 @@ def read_pair(trace: Trace, answer: StudentAnswer) -> Reading:
         repairable = _usable(repair_extraction(answer.response)) is not None
         return Reading(gold, None, known, invalid_json=True, repairable=repairable)
     return Reading(gold, predicted, known, empty=check_schema(predicted) == "student_empty")
+
+
+def pair_agrees(trace: Trace, answer: StudentAnswer, config: ScoringConfig) -> bool | None:
+    """Whether an answer agrees with a trace; None where the trace cannot be read: then it is no reference."""
+    reading = read_pair(trace, answer)
+    if reading.gold is None:
+        return None
+    try:
+        return score_extraction(reading.gold, reading.predicted, config, known_emails=reading.known_emails).agrees
+    except MalformedExtraction:
+        return None
 
 
 def answered(row: Row) -> StudentAnswer:

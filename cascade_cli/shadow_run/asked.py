@@ -12,8 +12,6 @@ from typing import TypeVar
 
 from cascade_cli.config import (
     COMMAND_LINE,
-    COST_STUDENT_INPUT_USD,
-    COST_STUDENT_OUTPUT_USD,
     STUDENT_CONCURRENCY,
     STUDENT_MODEL,
     WORKSPACE_PATH,
@@ -21,6 +19,7 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.errors import UsageError
+from cascade_cli.token_prices import student_prices
 from cascade_cli.workspace import Run, Workspace
 
 V = TypeVar("V")
@@ -89,17 +88,11 @@ def check_flags(asked: Shadow, settings: Settings, *, temperature_given: bool) -
     for flag, value in {"--max-cost": asked.max_cost_usd, "--poll": asked.poll_s}.items():
         if value is not None and not isfinite(value):
             raise UsageError(f"{flag} {value} is no amount.")
-    if asked.max_cost_usd is not None and prices_of(settings) is None:
+    if asked.max_cost_usd is not None and student_prices(settings) is None:
         raise UsageError(
             "--max-cost needs the student's prices.",
             hint="Set student_input_usd and student_output_usd under [cost] in cascade.toml.",
         )
-
-
-def prices_of(settings: Settings) -> tuple[float, float] | None:
-    """Dollars for a million tokens that the student reads, and writes; None unless both are known."""
-    read, written = settings[COST_STUDENT_INPUT_USD], settings[COST_STUDENT_OUTPUT_USD]
-    return None if read is None or written is None else (read, written)
 
 
 def recorded(asked: Shadow, temperature: float, shape: str) -> dict[str, object]:

@@ -7,23 +7,15 @@ from collections.abc import Callable
 
 from cascade_cli.replay import Asking, Tally
 from cascade_cli.shadow_run.asked import Shadow
+from cascade_cli.token_prices import TokenPrices, cost_usd
 
 MAX_ITEMS, MAX_COST, MAX_DURATION = "max_items", "max_cost", "max_duration"
-Prices = tuple[float, float]
-"""Dollars for a million tokens that the student reads, and writes."""
-
-
-def cost_usd(prompt_tokens: float, completion_tokens: float, prices: Prices | None) -> float | None:
-    """What tokens cost; None without prices."""
-    if prices is None:
-        return None
-    return (prompt_tokens * prices[0] + completion_tokens * prices[1]) / 1e6
 
 
 class Budget:
     """Says when no further question may be asked."""
 
-    def __init__(self, asked: Shadow, prices: Prices | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, asked: Shadow, prices: TokenPrices | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._asked = asked
         self._prices = prices
         self._clock = clock

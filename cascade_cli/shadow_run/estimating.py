@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from cascade_cli.clients import StudentRequest
 from cascade_cli.config import STUDENT_CONCURRENCY, Settings
 from cascade_cli.replay import Question, Wanted, open_questions
-from cascade_cli.shadow_run.asked import prices_of
-from cascade_cli.shadow_run.budget import cost_usd
+from cascade_cli.token_prices import cost_usd, student_prices
 from cascade_cli.workspace import Experience, Workspace
 
 _SHOWN_REQUESTS = 3
@@ -40,7 +39,9 @@ def estimate(wanted: Wanted, request: StudentRequest, settings: Settings) -> Fig
         known = workspace.experience(wanted.questions)
     prompt_tokens = -(-seen.characters // _CHARS_PER_TOKEN)
     completion_tokens = _completion_tokens(seen.calls, known)
-    dollars = None if completion_tokens is None else cost_usd(prompt_tokens, completion_tokens, prices_of(settings))
+    dollars = (
+        None if completion_tokens is None else cost_usd(prompt_tokens, completion_tokens, student_prices(settings))
+    )
     seconds = None if known.student_ms is None else known.student_ms / 1000 * seen.calls / settings[STUDENT_CONCURRENCY]
     return {
         "calls": seen.calls,

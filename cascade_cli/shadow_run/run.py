@@ -30,7 +30,6 @@ from cascade_cli.shadow_run.asked import (
     COMMAND,
     Shadow,
     check_flags,
-    prices_of,
     recorded,
     resume_command,
     resumed,
@@ -43,6 +42,7 @@ from cascade_cli.shadow_run.estimating import estimate
 from cascade_cli.shadow_run.replaying import Plan, Replayed, replay
 from cascade_cli.shadow_run.scored import score_and_simulate
 from cascade_cli.shadow_run.telling import Told, status_of, tell, tell_estimate
+from cascade_cli.token_prices import student_prices
 from cascade_cli.workspace import Questions, Run, Workspace
 
 
@@ -188,7 +188,7 @@ def _plan(begun: _Begun, run_id: str) -> Plan:
     settings, wanted = begun.settings, begun.wanted(run_id)
     with Workspace.open(begun.folder) as workspace:
         open_before = workspace.count_open(wanted.questions)
-    budget = Budget(begun.asked, prices_of(settings))
+    budget = Budget(begun.asked, student_prices(settings))
     return Plan(
         begun.asked, settings, wanted, endpoint_of(settings), limits_of(settings), begun.request, budget, open_before
     )

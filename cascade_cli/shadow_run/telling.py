@@ -10,9 +10,8 @@ from cascade_cli.console import Column, Result, Table, shown
 from cascade_cli.errors import CascadeError, DependencyError, Interrupted, Terminated, TooManyItemErrors
 from cascade_cli.event_loop import Stop
 from cascade_cli.replay import ENDPOINT_GONE
-from cascade_cli.shadow_run.asked import prices_of
-from cascade_cli.shadow_run.budget import cost_usd
 from cascade_cli.shadow_run.replaying import Plan, Replayed, listed
+from cascade_cli.token_prices import cost_usd, student_prices
 from cascade_cli.workspace import Failure, Totals
 
 Figures = dict[str, object]
@@ -106,7 +105,7 @@ def tell_estimate(data: Figures, pulled: Mapping[str, object] | None, warnings: 
 
 def _figures(told: Told) -> Figures:
     plan, replayed, questions = told.plan, told.replayed, told.plan.wanted.questions
-    tally, prices = replayed.tally, prices_of(told.plan.settings)
+    tally, prices = replayed.tally, student_prices(told.plan.settings)
     return {
         "run_id": questions.run_id,
         "student_model": questions.student_model,

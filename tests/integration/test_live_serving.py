@@ -5,18 +5,32 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from live_rig import Stage, stage
+from shadowing import ended
 
 from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.live.agreeing import MOST_WAITING, Agreements
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.serving import MOST_CONNECTIONS, MOST_REQUEST_BYTES, Health, serving
+from cascade_cli.policy import RANDOM_SAMPLE
+from cascade_cli.postgres.queue import Claimed, Escalation
+from cascade_cli.records import StudentAnswer, Trace
+from cascade_cli.scoring import pair_agrees
+from scorers import ScoringConfig
 
 LONGEST_S = 1.0
 
@@ -242,3 +256,160 @@ def test_a_port_that_is_taken_is_told_with_its_cure(worker: Served) -> None:
         asyncio.run(listen("127.0.0.1", worker.port))
     with pytest.raises(UsageError, match="no address"):
         asyncio.run(listen("127.0.0.1", 70_000))
+
+
+# What a worker at work shows
+
+
+SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
+Figures = dict[tuple[str, str], float]
+PRICES = "[cost]\nteacher_input_usd = 4\nteacher_output_usd = 8\nstudent_input_usd = 1\nstudent_output_usd = 2\n"
+
+
+def free_ports() -> int:
+    """The first of two ports in a row that nobody uses."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port: int = first.getsockname()[1]
+        with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            return port
+
+
+def figures_at(*places: tuple[str, int]) -> Figures:
+    """The figures of several workers together, by name and labels."""
+    found: Figures = {}
+    for host, port in places:
+        with urlopen(f"http://{host}:{port}/metrics") as answer:
+            text = answer.read().decode()
+        for name, labels, value in SAMPLE.findall(text):
+            found[name, labels] = found.get((name, labels), 0.0) + float(value)
+    return found
+
+
+def total(found: Figures, name: str, having: str = "") -> float:
+    return sum(value for (each, labels), value in found.items() if each == name and having in labels)
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+
+
+@contextmanager
+def working(live: Stage, events: int, *words: str, host: str = "127.0.0.1", more: str = "") -> Iterator[int]:
+    """A worker, or several, with all events done; yields the first port."""
+    port = free_ports()
+    live.configure(f'[live]\nmetrics_port = {port}\nmetrics_host = "{host}"\n{more}')
+    process = live.start(*words)
+    try:
+        eventually(lambda: live.value("SELECT count(*) FROM distillation_queue WHERE status = 'done'") == events)
+        yield port
+    finally:
+        process.terminate()
+        assert ended(process).code == 143
+
+
+def verdicts(live: Stage, event_ids: set[str]) -> Counter[str]:
+    """What the scorer says of the answers to these events that are on record."""
+    answers = dict(live.rows("SELECT event_id, response FROM cascade_student_answers"))
+    found: Counter[str] = Counter()
+    for event_id, raw, prompt in live.rows("SELECT event_id, raw_response, user_prompt FROM distillation_traces"):
+        if event_id in event_ids:
+            trace = Trace(str(event_id), str(raw), "any", user_prompt=str(prompt))
+            agrees = pair_agrees(trace, StudentAnswer(str(event_id), str(answers[event_id])), ScoringConfig())
+            found["agrees" if agrees else "disagrees"] += 1
+    return found
+
+
+def test_workers_show_the_agreement_of_their_sample_whichever_of_them_taught_it(database: str, tmp_path: Path) -> None:
+    with (
+        stage(database, tmp_path, 120, "--latency-ms", 20) as live,
+        working(live, 120, "--flip", "--sample-rate", "0.5", "--workers", "2") as port,
+    ):
+        by_sample = "SELECT event_id FROM event_distillations WHERE escalate_reason = 'random_sample'"
+        sampled = {str(event_id) for (event_id,) in live.rows(by_sample)}
+        places = [("127.0.0.1", port), ("127.0.0.1", port + 1)]
+        eventually(lambda: total(figures_at(*places), "cascade_sampled_answers_total") >= len(sampled))
+        found, expected = figures_at(*places), verdicts(live, sampled)
+        prompt_hash = sha256(b"Distil these events.").hexdigest()
+        assert len(expected) == 2
+        for verdict, events in expected.items():
+            assert found["cascade_sampled_answers_total", f'prompt_hash="{prompt_hash}",verdict="{verdict}"'] == events
+        assert total(found, "cascade_sampled_answers_total") == len(sampled)
+        escalated = live.value("SELECT count(*) FROM event_distillations WHERE escalated")
+        assert total(found, "cascade_escalations_total") == escalated
+        assert total(found, "cascade_escalations_total", "random_sample") == len(sampled)
+
+
+def test_in_shadow_the_sample_is_compared_too_and_tokens_and_dollars_are_told(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 60) as live, working(live, 60, "--sample-rate", "0.5", more=PRICES) as port:
+        by_sample = "SELECT event_id FROM cascade_student_answers WHERE fired = '{random_sample}'"
+        sampled = {str(event_id) for (event_id,) in live.rows(by_sample)}
+        place = ("127.0.0.1", port)
+        eventually(lambda: total(figures_at(place), "cascade_sampled_answers_total") == len(sampled))
+        found, expected = figures_at(place), verdicts(live, sampled)
+        for verdict, events in expected.items():
+            assert total(found, "cascade_sampled_answers_total", f'"{verdict}"') == events
+        for model, read_usd, written_usd in (("teacher", 4, 8), ("student", 1, 2)):
+            read, written = (
+                found["cascade_tokens_total", f'model="{model}",direction="{way}"'] for way in ("prompt", "completion")
+            )
+            assert min(read, written) > 0
+            dollars = (read * read_usd + written * written_usd) / 1e6
+            assert found["cascade_cost_usd_total", f'model="{model}"'] == pytest.approx(dollars)
+
+
+def test_metrics_are_where_they_are_wanted_and_without_prices_there_are_no_dollars(
+    database: str, tmp_path: Path
+) -> None:
+    with stage(database, tmp_path, 5) as live, working(live, 5, host="127.0.0.2") as port:
+        found = figures_at(("127.0.0.2", port))
+        assert total(found, "cascade_tokens_total", "teacher") > 0
+        assert total(found, "cascade_cost_usd_total") == 0
+        with pytest.raises(OSError, match="refused"):
+            figures_at(("127.0.0.1", port))
+
+
+def sampled_claim(event_id: str, reason: str = RANDOM_SAMPLE) -> tuple[Claimed, Trace]:
+    claim = Claimed("1", event_id, "fence", 0, 0, None, escalation=Escalation(reason, datetime.now(UTC)))
+    return claim, Trace(event_id, "{}", "t", "f1e0ff")
+
+
+def test_what_cannot_be_compared_is_counted_as_such_and_stops_nothing() -> None:
+    measures, asked = Measures(), []
+
+    def look_up(claim: Claimed) -> StudentAnswer | None:
+        asked.append(claim.event_id)
+        if claim.event_id == "away":
+            raise DependencyError("the database is away")
+        return StudentAnswer("known", "{}") if claim.event_id == "known" else None
+
+    async def compare() -> None:
+        compared = asyncio.Event()
+
+        def agrees(*_: object) -> bool:
+            loop.call_soon_threadsafe(compared.set)
+            return True
+
+        loop = asyncio.get_running_loop()
+        agreements = Agreements(agrees, look_up, measures)
+        for event_id, reason in (("away", RANDOM_SAMPLE), ("gated", "vip_arena"), ("unknown", RANDOM_SAMPLE)):
+            agreements.taught(*sampled_claim(event_id, reason), None)
+        agreements.taught(*sampled_claim("known"), None)
+        working = asyncio.create_task(agreements.serve())
+        await asyncio.wait_for(compared.wait(), 10)
+        working.cancel()
+
+    asyncio.run(compare())
+    assert asked == ["away", "unknown", "known"]
+    assert 'cascade_sampled_answers_total{prompt_hash="f1e0ff",verdict="none"} 2\n' in measures.render()
+
+
+def test_of_more_than_can_wait_the_rest_is_counted_as_not_compared() -> None:
+    measures = Measures()
+    agreements = Agreements(lambda *_: True, lambda _: None, measures)
+    for _ in range(MOST_WAITING + 5):
+        agreements.taught(*sampled_claim("e"), None)
+    assert 'verdict="none"} 5\n' in measures.render()

@@ -15,6 +15,7 @@ from cascade_cli.live.exposition import MOST_VALUES, OTHER, Counter, Gauge, Hist
 from cascade_cli.live.measures import MODES, MOST_HASHES, Measures
 from cascade_cli.postgres.control import UNREADABLE
 from cascade_cli.postgres.queue import Lane, LaneState
+from cascade_cli.token_prices import TokenPrices
 
 NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"'
@@ -163,7 +164,7 @@ def test_everything_a_worker_tells_is_shown_in_one_readable_text() -> None:
     measures.escalated("random_sample", 2)
     measures.called("student", "answered", 0.25)
     measures.called("teacher", "rate_limited")
-    measures.used("teacher", 1_000, None, 0.002)
+    measures.used("teacher", 1_000, None, TokenPrices(2.0, 8.0))
     measures.wrote_batch(0.004)
     measures.charged(final=False)
     measures.charged(final=True)
