@@ -94,7 +94,8 @@ class Caller:
         self._connections = connections
         self._clock = clock
         self._rest = rest
-        self._chat_url = endpoint.chat_url
+        # Read once: reading an address takes as long as sending to it.
+        self._chat_url = httpx.URL(endpoint.chat_url)
 
     @staticmethod
     @asynccontextmanager

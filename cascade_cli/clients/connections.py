@@ -52,7 +52,7 @@ class Connections:
 
     @asynccontextmanager
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+        self, method: str, url: httpx.URL | str, headers: Mapping[str, str], body: bytes | None = None
     ) -> AsyncIterator[httpx.Response]:
         """Send a request; the body of the answer is still to be read.
 

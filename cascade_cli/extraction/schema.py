@@ -8,10 +8,11 @@ from typing import Final
 SECTIONS: Final = ("entities", "facts", "relationships")
 
 # A bare string can stand for an entity (its name) and a fact (its statement); a relationship has two ends.
+# What JSON gives comes first: asking an abstract type takes as long as all else here.
 _ITEM_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "entities": (Mapping, str),
-    "facts": (Mapping, str),
-    "relationships": (Mapping,),
+    "entities": (dict, str, Mapping),
+    "facts": (dict, str, Mapping),
+    "relationships": (dict, Mapping),
 }
 
 

@@ -97,7 +97,9 @@ async def _opened(
             stop("refused", DependencyError(f"{why}.", hint="Check key, model and address in the configuration."))
 
     async with AsyncExitStack() as stack:
-        endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures))
+        # Half of what may be in hand: while it is written, the other half is asked about.
+        enough = max(1, plan.rules.batch // 2)
+        endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough))
         student = await _student_desk(plan, stack, switch, stop, clock, voice.measures, refused)
         teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
         handling = Handling(
@@ -119,9 +121,9 @@ async def _opened(
             ),
             trip,
             lambda seconds: clock.rest(stop, seconds),
+            _agreements(plan, pool, queue, voice.measures),
             EventLog(voice.log, plan.name),
             voice.measures,
-            _agreements(plan, pool, queue, voice.measures),
         )
         intake = Intake(
             queue,
@@ -188,12 +190,10 @@ async def _student_desk(
         switch,
         measures,
         refused,
+        asked.prices,
     )
 
-        asked.prices,
 
-async def _teacher_desk(
-    plan: Plan,
 def _agreements(plan: Plan, pool: Pool, queue: Queue, measures: Measures) -> Agreements | None:
     if plan.agrees is None or plan.student is None:
         return None
@@ -201,6 +201,8 @@ def _agreements(plan: Plan, pool: Pool, queue: Queue, measures: Measures) -> Agr
     return Agreements(plan.agrees, lambda claim: answers.to([claim]).get(claim.event_id), measures)
 
 
+async def _teacher_desk(
+    plan: Plan,
     stack: AsyncExitStack,
     stop: Stop,
     clock: Clock,
@@ -215,11 +217,11 @@ def _agreements(plan: Plan, pool: Pool, queue: Queue, measures: Measures) -> Agr
     async def rest(seconds: float) -> bool:
         return await clock.rest(stop, seconds)
 
-    caller = await stack.enter_async_context(Caller.open(asked.endpoint, limits, pace, rest=rest))
-    client = TeacherClient(caller, asked.prompt.text, asked.max_tokens, used)
     def used(reply: Reply) -> None:
         measures.used("teacher", reply.prompt_tokens, reply.completion_tokens, asked.prices)
 
+    caller = await stack.enter_async_context(Caller.open(asked.endpoint, limits, pace, rest=rest))
+    client = TeacherClient(caller, asked.prompt.text, asked.max_tokens, used)
     return TeacherDesk(
         client.ask, Outages(clock.now), plan.rules.events_per_call, alone_from, clock.now, measures, refused
     )

@@ -43,7 +43,10 @@ class Breaker:
     def opens(self) -> str | None:
         """Why the flip is to be taken away; None while all is well."""
         bad, seen = sum(self._late), len(self._late)
+        # The lower bound is below the share itself, which settles nearly every answer.
+        if seen < _LEAST_ANSWERS or bad <= self.most * seen:
+            return None
         share = wilson(bad, seen)
-        if share is None or seen < _LEAST_ANSWERS or share.low <= self.most:
+        if share is None or share.low <= self.most:
             return None
         return f"{self.reason} for {bad} of the last {seen} answers, more than {self.most:.0%}"

@@ -21,6 +21,8 @@ from cascade_cli.postgres.writing import Outcome, Writer, WriteReport
 
 MOST_AT_ONCE: Final = 500
 """Outcomes in one transaction."""
+LINGER_S: Final = 0.05
+"""So long the first of a few waits for others: a transaction for each would cost more than what it writes."""
 
 
 class Fate(Enum):
@@ -73,6 +75,8 @@ class Ended:
     failure: Failure | None = None
 
 
+_Batch = list[tuple[End, asyncio.Future[Ended]]]
+
 Ending = Callable[[End], Awaitable[Ended]]
 """Returns once what became of it is safe."""
 
@@ -87,6 +91,7 @@ class Endings:
         mode: Callable[[], Mode],
         watch: DatabaseWatch,
         measures: Measures,
+        enough: int,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._queue = queue
@@ -95,13 +100,18 @@ class Endings:
         self._watch = watch
         self._measures = measures
         self._loop = loop
-        self._waiting: SimpleQueue[tuple[End, asyncio.Future[Ended]] | None] = SimpleQueue()
+        self._enough = enough
+        self._gathered: _Batch = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._is_due = False
+        self._is_writing = False
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._given_up = Event()
 
     @staticmethod
     @contextmanager
     def open(
-        queue: Queue, writer: Writer, mode: Callable[[], Mode], watch: DatabaseWatch, measures: Measures
+        queue: Queue, writer: Writer, mode: Callable[[], Mode], watch: DatabaseWatch, measures: Measures, enough: int
     ) -> Iterator[Endings]:
         """End claims within a running event loop.
 
@@ -111,50 +121,61 @@ class Endings:
             mode: how far the student may go when a batch is written; called from the thread.
             watch: told whether the database answers.
             measures: counts.
+            enough: so many are written without waiting for more, at least 1.
         """
-        endings = Endings(queue, writer, mode, watch, measures, asyncio.get_running_loop())
+        endings = Endings(queue, writer, mode, watch, measures, enough, asyncio.get_running_loop())
         thread = Thread(target=endings._work, daemon=True)
         thread.start()
         try:
             yield endings
         finally:
             endings._given_up.set()
-            endings._waiting.put(None)
+            endings._batches.put(None)
             thread.join(timeout=5.0)
 
     async def end(self, end: End) -> Ended:
         """Return what became of it, once that is safe; while the database is away, that is waited for."""
         ended: asyncio.Future[Ended] = self._loop.create_future()
-        self._waiting.put((end, ended))
+        self._gathered.append((end, ended))
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(LINGER_S, self._ripen)
+        self._hand_over()
         return await ended
 
     def give_up(self) -> None:
         """Wait for no database any more."""
         self._given_up.set()
 
+    def _ripen(self) -> None:
+        self._is_due = True
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the thread what has gathered, once it is idle and that is enough, or has waited long enough."""
+        if self._is_writing or self._alarm is None or not (self._is_due or len(self._gathered) >= self._enough):
+            return
+        batch, self._gathered = self._gathered[:MOST_AT_ONCE], self._gathered[MOST_AT_ONCE:]
+        self._is_due = bool(self._gathered)
+        if not self._is_due:
+            self._alarm.cancel()
+            self._alarm = None
+        self._is_writing = True
+        self._batches.put(batch)
+
     def _work(self) -> None:
-        while (batch := self._batch()) is not None:
+        while (batch := self._batches.get()) is not None:
             results: Mapping[_Key, Ended] | Exception
             try:
                 results = self._end_patiently([end for end, _ in batch])
             except Exception as error:  # noqa: BLE001 - raised again by each that waits
                 results = error
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_settle, batch, results)
+                self._loop.call_soon_threadsafe(self._written, batch, results)
 
-    def _batch(self) -> list[tuple[End, asyncio.Future[Ended]]] | None:
-        """What has gathered; None at the end."""
-        first = self._waiting.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < MOST_AT_ONCE and not self._waiting.empty():
-            following = self._waiting.get()
-            if following is None:
-                self._waiting.put(None)
-                break
-            batch.append(following)
-        return batch
+    def _written(self, batch: _Batch, results: Mapping[_Key, Ended] | Exception) -> None:
+        _settle(batch, results)
+        self._is_writing = False
+        self._hand_over()
 
     def _end_patiently(self, ends: Sequence[End]) -> Mapping[_Key, Ended]:
         while True:
@@ -218,7 +239,7 @@ def _key_of(claim: Claimed) -> _Key:
     return claim.queue_id, claim.fence
 
 
-def _settle(batch: Sequence[tuple[End, asyncio.Future[Ended]]], results: Mapping[_Key, Ended] | Exception) -> None:
+def _settle(batch: _Batch, results: Mapping[_Key, Ended] | Exception) -> None:
     for end, ended in batch:
         if ended.done():
             continue

@@ -49,6 +49,8 @@ class Judge:
 
     def needs_no_answer(self, event: Event) -> bool:
         """Whether the event goes to the teacher whatever the student would say, and the sample has no use for it."""
+        if event.arena not in self.policy.vip_arenas:
+            return False
         decision = decide(event, None, self.policy, rate=self.burn_in.rate)
         return decision.fired == (VIP_ARENA,) and not decision.sampled
 

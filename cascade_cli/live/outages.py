@@ -32,7 +32,8 @@ class Outages:
     clock: Callable[[], float]
     declared_after_s: float = DECLARED_AFTER_S
     since: float | None = None
-    _calls: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=_MOST_CALLS))
+    _calls: deque[tuple[float, bool]] = field(default_factory=deque)
+    _lost: int = 0
     _failing_since: float | None = None
     _lost_in_a_row: int = 0
     _probe_at: float = 0.0
@@ -60,6 +61,7 @@ class Outages:
         self._lost_in_a_row = 0
         if self.is_away:
             self._calls.clear()
+            self._lost = 0
             self._failing_since = None
         self.since = None
         self._is_probing = False
@@ -99,10 +101,10 @@ class Outages:
     def _note(self, *, failed: bool) -> float:
         now = self.clock()
         self._calls.append((now, failed))
-        while now - self._calls[0][0] > self.declared_after_s:
-            self._calls.popleft()
-        lost = sum(failed for _, failed in self._calls)
-        if lost <= _SHARE_FAILED * len(self._calls):
+        self._lost += failed
+        while len(self._calls) > _MOST_CALLS or now - self._calls[0][0] > self.declared_after_s:
+            self._lost -= self._calls.popleft()[1]
+        if self._lost <= _SHARE_FAILED * len(self._calls):
             self._failing_since = None
         elif self._failing_since is None:
             self._failing_since = now

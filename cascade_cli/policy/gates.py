@@ -155,7 +155,7 @@ def _texts(value: object) -> Iterator[str]:
         found = pending.pop()
         if isinstance(found, str):
             yield found
-        elif isinstance(found, Mapping):
+        elif isinstance(found, (dict, Mapping)):
             pending += found.values()
         elif isinstance(found, list | tuple):
             pending += found

@@ -13,4 +13,6 @@ def cleansed(text: str) -> str: ...
 def cleansed(text: None) -> None: ...
 def cleansed(text: str | None) -> str | None:
     """The text with each NUL and each lone surrogate as U+FFFD."""
-    return None if text is None else storable(text).replace("\0", "\ufffd")
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return storable(text).replace("\0", "\ufffd")

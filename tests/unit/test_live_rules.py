@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
+from math import inf
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -145,6 +147,19 @@ def test_one_failure_among_many_answers_never_starts_the_half_minute() -> None:
     clock.now += 29
     outages.failed()
     assert not outages.is_away
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_calls_that_count_are_the_late_ones_whatever_came_before(seed: int) -> None:
+    clock, random = Clock(), Random(seed)
+    outages = Outages(clock, declared_after_s=inf)
+    calls = []
+    for _ in range(6_000):
+        clock.now += random.random() / 100
+        calls.append(random.random() < 0.5)
+        (outages.failed if calls[-1] else outages.answered)()
+        late = calls[-4_096:]
+        assert (outages._failing_since is None) == (sum(late) <= len(late) / 2)
 
 
 def test_three_calls_in_a_row_that_find_nobody_are_suspicious_and_one_answer_clears_it() -> None:
