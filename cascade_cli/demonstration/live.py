@@ -51,8 +51,7 @@ def go_live(stage: Stage, account: Account, to_come: Sequence[Row]) -> None:
 
 
 def _watch(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
-    figures = account.keep("run_shadow", "run --once", work_off(stage, rows))
-    ends = figures["ends"]
+    ends = account.keep("run_shadow", _run(stage), work_off(stage, rows))["ends"]
     account.step(
         f"{len(rows)} events arrive, in shadow: {ends['written_by_teacher']} written by the teacher, the student is\n"
         f"watched; {ends.get('failed', 0)} got no usable answer of the teacher in three tries"
@@ -71,8 +70,7 @@ def _pass_gate(stage: Stage, account: Account) -> None:
 
 
 def _flip(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
-    command = f"run --once --flip --sample-rate {stage.policy.sample_rate}"
-    ends = account.keep("run_flip", command, work_off(stage, rows, flip=True))["ends"]
+    ends = account.keep("run_flip", f"{_run(stage)} --flip", work_off(stage, rows, flip=True))["ends"]
     account.step(
         f"{len(rows)} more, flipped: {ends['written_by_student']} written by the student,"
         f" {ends['written_by_teacher']} by the teacher"
@@ -82,7 +80,7 @@ def _flip(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
 
 def _kill(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
     took_ms = _throw(stage, account, "kill", "on")["took_ms"]
-    figures = account.keep("run_killed", "run --once --flip", work_off(stage, rows, flip=True))
+    figures = account.keep("run_killed", f"{_run(stage)} --flip", work_off(stage, rows, flip=True))
     written = written_rows(stage.dsn, figures["event_ids"])
     figures["written"] = {name: len(found) for name, found in written.items()}
     _throw(stage, account, "revive", "off")
@@ -90,6 +88,10 @@ def _kill(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
         f"killed in {took_ms:.0f} ms: the teacher writes the next {figures['ends']['written_by_teacher']} alone, with"
         f" {figures['written']['ledger']} rows\nin the ledger; then switched on again"
     )
+
+
+def _run(stage: Stage) -> str:
+    return f"run --once --sample-rate {stage.policy.sample_rate}"
 
 
 def _throw(stage: Stage, account: Account, name: str, turn: str) -> Figures:

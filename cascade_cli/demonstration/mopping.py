@@ -39,7 +39,7 @@ def replace_one_write(stage: Stage, account: Account, rows: Sequence[Row]) -> No
     event_id = _wrong(rows, _order(stage, Selection(), dry_run=True))
     looks = {"before": written_rows(stage.dsn, [event_id])}
     _order(stage, Selection(event_ids=(event_id,)))
-    worked = work_off(stage, (), flip=True)
+    worked = work_off(stage, ())
     receipt_id = _latest_receipt(stage)
     looks["after"] = written_rows(stage.dsn, [event_id])
     account.step(f"mopped up {event_id}: the teacher's write replaces the student's, receipt {receipt_id}")

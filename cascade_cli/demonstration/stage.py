@@ -106,7 +106,7 @@ def stand_in(*options: str) -> Iterator[str]:
         CascadeError: they do not start.
     """
     command = [sys.executable, str(fixture("stand_in.py")), "--exit-with-parent", *options]
-    # In a group of its own, for Ctrl-C reaches a whole group, and what is under way is to be finished.
+    # In a group of its own, for Ctrl-C reaches a whole group: else its end might be told instead of the interruption.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0) as process:
         try:
             said = process.stdout.readline() if process.stdout else ""
