@@ -11,7 +11,7 @@ import pytest
 from cascade_cli.app import COMMANDS
 
 HEAVY = {"sklearn", "polars", "duckdb", "psycopg", "httpx", "numpy", "scipy", "rich", "pydantic", "rapidfuzz"}
-WRITTEN = [name for name in COMMANDS if name != "demo"] + ["config show"]
+WRITTEN = [*COMMANDS, "config show"]
 
 
 def imported(arguments: list[str], environment: dict[str, str], folder: Path) -> set[str]:
