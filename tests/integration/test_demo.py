@@ -268,7 +268,8 @@ def _start(folder: Path, temporary: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "cascade_cli", "demo", *words],
         cwd=folder,
-        env=environment("http://127.0.0.1:9", {"TMPDIR": str(temporary)}),
+        # Some tell Python to keep a script's own folder off the path.
+        env=environment("http://127.0.0.1:9", {"TMPDIR": str(temporary), "PYTHONSAFEPATH": "1"}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
