@@ -18,7 +18,7 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.errors import UsageError
-from cascade_cli.policy import GATES, Policy, Verifier, exact_rate
+from cascade_cli.policy import GATES, Policy, Verifier, exact_rate, stages_of
 
 _MOST_SHARES = 10_000
 _SWEEP_PARTS = 3
@@ -105,6 +105,38 @@ def read_wanted(
     )
     lists = (POLICY_HIGH_VALUE_CATEGORIES, POLICY_VIP_ARENAS)
     return Wanted(base, rates, levels, frozenset(each.key for each in lists if settings.origin(each) == COMMAND_LINE))
+
+
+def read_policy(
+    settings: Settings,
+    sample_rate: str | None = None,
+    without_gates: Sequence[str] = (),
+    threshold: str | None = None,
+) -> Policy:
+    """The one policy that was asked for, of flags that are None where they were not given.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
+    rates, thresholds = ([each] if each else [] for each in (sample_rate, threshold))
+    return read_wanted(settings, rates, without_gates, thresholds, most_rates=1).base
+
+
+def at_stage(policy: Policy, stage: int | None) -> Policy:
+    """The policy of a stage on the way to one, counted from 1; None is the end of it.
+
+    Raises:
+        UsageError: there are not so many.
+    """
+    stages = stages_of(policy)
+    if stage is None:
+        return policy
+    if not 1 <= stage <= len(stages):
+        raise UsageError(
+            f"The rollout to this policy has {len(stages)} stages, and no stage {stage}.",
+            hint="cascade simulate --rollout --target-residual 0.02 shows them.",
+        )
+    return stages[stage - 1]
 
 
 def read_thresholds(texts: Sequence[str]) -> tuple[Decimal | None, ...]:

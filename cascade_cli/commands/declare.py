@@ -31,6 +31,10 @@ Salt = Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Anothe
 WithoutGate = Annotated[
     list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
 ]
+RolloutStage = Annotated[
+    int | None,
+    typer.Option("--rollout-stage", min=1, metavar="N", help="A careful stage on the way to the policy, from 1."),
+]
 
 
 # Any: settings of several types stand side by side in one mapping.

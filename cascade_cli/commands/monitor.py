@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, WithoutGate, command, policy_flags
+from cascade_cli.commands.declare import (
+    HighValue,
+    RolloutStage,
+    Salt,
+    Session,
+    VipArena,
+    WithoutGate,
+    command,
+    policy_flags,
+)
 from cascade_cli.config import (
     POLICY_BURN_IN_EVENTS,
     POLICY_TEACHER_TWICE_RATE,
@@ -34,6 +43,11 @@ def monitor(
     burn_in_events: Annotated[
         int | None,
         typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash were all sampled."),
+    ] = None,
+    rollout_stage: RolloutStage = None,
+    target_residual: Annotated[
+        float | None,
+        typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="With a stage: what may stay wrong."),
     ] = None,
     teacher_twice: Annotated[
         str | None,
@@ -73,14 +87,15 @@ def monitor(
 
     Only sampled standing events speak, one of each thread, in the order of the decisions. The alarms may be looked at
     as often as you like, as long as each look sees all labels since the beginning: they keep their promise at all times
-    together.
+    together. With the stage of a rollout and what may stay wrong it says whether the next stage is justified.
 
     Example:
       cascade monitor --floor 0.85
       cascade monitor pairs.jsonl.gz --sample-rate 1 --baseline f1e0ff
+      cascade monitor --rollout-stage 1 --target-residual 0.02
     """
-    from cascade_cli.monitor import Watch, run_monitor
-    from cascade_cli.policy_in_force import read_wanted
+    from cascade_cli.monitor import Watch, read_rollout, run_monitor
+    from cascade_cli.policy_in_force import at_stage, read_policy
     from cascade_cli.scoring import PairSource
 
     session: Session = ctx.obj
@@ -94,12 +109,11 @@ def monitor(
             SCORE_MIN_N: min_n,
         }
     )
-    rates = [] if sample_rate is None else [sample_rate]
-    policy = read_wanted(settings, rates, without_gate or (), most_rates=1).base
+    policy = read_policy(settings, sample_rate, without_gate or ())
     pairs = PairSource(source, since, strict, processes, student_model)
     asked = Watch(
         pairs,
-        policy,
+        at_stage(policy, rollout_stage),
         floor,
         baseline,
         alpha,
@@ -108,5 +122,6 @@ def monitor(
         settings[SCORE_MIN_N],
         allow_empty,
         max_error_rate,
+        read_rollout(policy, rollout_stage, target_residual),
     )
     return run_monitor(asked, settings, session.console)

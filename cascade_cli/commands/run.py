@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, command, policy_flags
+from cascade_cli.commands.declare import HighValue, RolloutStage, Salt, Session, VipArena, command, policy_flags
 from cascade_cli.console import Result
 
 
@@ -43,26 +43,28 @@ def run(
     verifier_threshold: Annotated[
         str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off.")
     ] = None,
+    rollout_stage: RolloutStage = None,
 ) -> Result:
     """Work through the queue: in shadow the teacher writes, with --flip the student where the gates let it.
 
     Without CASCADE_ENABLED, or killed, the teacher does everything, as if there were no cascade. Any number of workers
     may run at the same time; each event is written once. The first Ctrl-C or SIGTERM finishes what is in hand and
     gives back the rest, the second ends at once. --flip wants a gate that cascade score --gate-for-flip passed within a
-    week, or --force with a reason, and a confirmation.
+    week, or --force with a reason, and a confirmation. --rollout-stage 1 begins carefully: half of the events are
+    sampled and every category escalates; cascade monitor says when the next stage is justified.
 
     Example:
       cascade run
       cascade run --flip --yes --sample-rate 0.2 --workers 2 --log json
+      cascade run --flip --yes --rollout-stage 1
       cascade run --once --json
     """
     from cascade_cli.live.run import Live, run_live
-    from cascade_cli.policy_in_force import read_wanted
+    from cascade_cli.policy_in_force import at_stage, read_policy
 
     session: Session = ctx.obj
     settings = session.settings(policy_flags(high_value, vip_arena, salt))
-    rates, thresholds = ([each] if each else [] for each in (sample_rate, verifier_threshold))
-    policy = read_wanted(settings, rates, [], thresholds, most_rates=1).base
+    policy = at_stage(read_policy(settings, sample_rate, threshold=verifier_threshold), rollout_stage)
     ask = typer.confirm if sys.stdin.isatty() else None
-    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON, force, yes, ask)
+    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON, force, yes, ask, rollout_stage)
     return run_live(live, settings, session.console)

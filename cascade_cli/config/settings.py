@@ -106,7 +106,7 @@ POLICY_HIGH_VALUE_CATEGORIES = Setting(
     "policy.high_value_categories",
     NAMES,
     ("decision", "commitment"),
-    "Fact categories that go to the teacher; a miss of one is critical in scoring.",
+    "Fact categories that go to the teacher, * for every one; a miss of one that is named is critical in scoring.",
     env="HIGH_VALUE_CATEGORIES",
 )
 POLICY_VIP_ARENAS: Setting[tuple[str, ...]] = Setting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -49,12 +49,14 @@ class FlipWish:
         force: a reason to flip without a passing gate; None to insist on one.
         yes: it is confirmed already.
         ask: shows a question and returns whether it was confirmed; None where there is no terminal.
+        stage: of a rollout, from 1; None where there is none.
     """
 
     who: str
     force: str | None = None
     yes: bool = False
     ask: Callable[[str], bool] | None = None
+    stage: int | None = None
 
 
 def may_flip(settings: Settings, now: datetime) -> Permission:
@@ -128,6 +130,8 @@ def permit_flip(settings: Settings, control: Control, wish: FlipWish, now: datet
         )
     if not permission.granted:
         raise UsageError(f"--flip is refused: {permission.why}", hint=_CURE)
+    if wish.stage is not None:
+        permission = replace(permission, why=f"rollout stage {wish.stage}; {permission.why}")
     _confirm(wish, permission)
     control.note("flip" if wish.force is None else "force_flip", who=wish.who, reason=permission.why)
     return permission

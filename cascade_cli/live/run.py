@@ -72,6 +72,7 @@ class Live:
         force: a reason to flip without a passing gate; None to insist on one.
         yes: the flip is confirmed already.
         ask: shows a question and returns whether it was confirmed; None where there is no terminal.
+        stage: of a rollout, of which the policy is; None where it is the end of it.
     """
 
     policy: Policy
@@ -84,6 +85,7 @@ class Live:
     force: str | None = None
     yes: bool = False
     ask: Callable[[str], bool] | None = None
+    stage: int | None = None
 
 
 def run_live(live: Live, settings: Settings, console: Console) -> Result:
@@ -188,7 +190,7 @@ def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
 def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -> None:
     """Ask the guard; what it granted must be written down, so a database that is away is waited for here too."""
     watch = DatabaseWatch(console.note, lambda: None)
-    wish = FlipWish(who_switches(), live.force, live.yes, live.ask)
+    wish = FlipWish(who_switches(), live.force, live.yes, live.ask, live.stage)
     while True:
         try:
             with Pool(plan.dsn) as pool:

@@ -16,6 +16,7 @@ from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.monitor.ceiling import Twice, ceiling_figures
 from cascade_cli.monitor.labels import HashLabels, labels_by_hash
+from cascade_cli.monitor.rollout import Rollout, rollout_figures
 from cascade_cli.monitor.tables import monitor_blocks
 from cascade_cli.monitor.watching import (
     BASELINE_LABELS,
@@ -47,6 +48,7 @@ class Watch:
         min_n: fewer labels in all are nothing to judge.
         allow_empty: let fewer pass, and a time without a floor.
         max_error_rate: share in [0, 1] of unreadable rows that is borne.
+        rollout: of which the next stage is to be judged; None judges none.
     """
 
     pairs: PairSource
@@ -59,6 +61,7 @@ class Watch:
     min_n: int = 1
     allow_empty: bool = False
     max_error_rate: float = 0.05
+    rollout: Rollout | None = None
 
 
 def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
@@ -94,6 +97,7 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
         "hashes": hashes,
         "notices": notices_of(found, trained),
         "plan": _plan(floor, hashes),
+        "rollout": None if asked.rollout is None else rollout_figures(events, asked.rollout, _alarmed_hashes(hashes)),
         "bad_rows": scored.bad_rows,
     }
     gate, failure = _verdict(asked, data)
@@ -127,7 +131,7 @@ def _check_baseline(baseline: str | None, found: Sequence[HashLabels]) -> None:
 
 
 def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError | None]:
-    alarmed = [each["system_prompt_hash"] for each in data["hashes"] if _alarmed(each)]
+    alarmed = _alarmed_hashes(data["hashes"])
     teacher = data["teacher"] is not None and _has_gone_off(data["teacher"]["change_alarm"])
     judged = data["floor"] is not None and data["labels"] >= asked.min_n
     gate: Figures = {"name": "agreement", "passed": not (alarmed or teacher), "alarmed": alarmed, "teacher": teacher}
@@ -154,6 +158,10 @@ def _no_floor(asked: Watch) -> CascadeError:
         f"Nothing was judged: {which} {asked.baseline_labels:,} labels of which one agrees, so there is no floor.",
         hint="Give one with --floor, ask for fewer with --baseline-labels, or sample more.",
     )
+
+
+def _alarmed_hashes(hashes: Sequence[Figures]) -> list[str | None]:
+    return [each["system_prompt_hash"] for each in hashes if _alarmed(each)]
 
 
 def _alarmed(figures: Figures) -> bool:

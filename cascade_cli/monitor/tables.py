@@ -59,6 +59,8 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
     blocks += [_NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"])) for notice in data["notices"]]
     if data["teacher"] is not None:
         blocks.append(_teacher_line(data["teacher"]))
+    if data["rollout"] is not None:
+        blocks.append(_rollout_line(data["rollout"]))
     if data["plan"]:
         blocks.append(Table(PLAN, data["plan"], "How soon a fall below the floor would be seen"))
     return tuple(blocks)
@@ -108,6 +110,17 @@ def _teacher_line(teacher: Figures) -> str:
     alarm = teacher["change_alarm"]
     fallen = alarm is not None and alarm["alarmed_at_label"] is not None
     return line + (f"; it has fallen, seen at its event {alarm['alarmed_at_label']:,}." if fallen else ".")
+
+
+def _rollout_line(rollout: Figures) -> str:
+    where = f"Rollout, stage {rollout['stage']} of {rollout['stages']}"
+    if rollout["next"] is None:
+        return f"{where}: {rollout['why']}."
+    residual = rollout["residual_disagreement"]
+    told = f"{percent(residual['high'])} at most, {percent(rollout['target'])} is borne, n = {count(residual['n'])}"
+    if not rollout["justified"]:
+        return f"{where}: the next is not justified yet, for {rollout['why']} (left standing and wrong in it: {told})."
+    return f"{where}: the next is justified (left standing and wrong in it: {told})."
 
 
 def _source(floor: Figures) -> str:

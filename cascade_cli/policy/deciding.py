@@ -50,7 +50,8 @@ class Policy:
     Attributes:
         sample_rate: share in [0, 1] of all events that the teacher sees whatever the gates say; given as a Decimal,
             int or text, or as a float, which is read as it prints.
-        high_value_categories: categories of facts or events that escalate; compared in lower case.
+        high_value_categories: categories of facts or events that escalate, compared in lower case; ``*`` among them
+            stands for every one.
         vip_arenas: arenas that always escalate.
         verifier_threshold: in [0, 1]; a verifier's score above it escalates; None leaves the verifier out.
         salt: of the sampler.

@@ -17,6 +17,8 @@ from cascade_cli.records import Event
 from scorers.strings.emails import find_emails
 
 Extraction = Mapping[str, object]
+EVERY_CATEGORY = "*"
+"""Stands on the list of categories for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class HighValue:
 
     def fires(self, case: Case) -> bool:
         """Whether a category of the facts, or ``attributes.category``, is on the list, whatever its case."""
-        return not self.categories.isdisjoint(categories_of(case))
+        found = categories_of(case)
+        return any(found) if EVERY_CATEGORY in self.categories else not self.categories.isdisjoint(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from cascade_cli.simulate.cells import BIT, Floats, Ints, fired_masks, rates_in_force
 from cascade_cli.simulate.events import AGREES, NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import estimate_figures, policy_figures, rate_figures
+from cascade_cli.simulate.logs import replay_log
 from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.sampled import is_a_log
 from cascade_cli.simulate.simulate_run import Simulation, run_simulate, too_many_unreadable
@@ -28,6 +29,7 @@ __all__ = [
     "rate_figures",
     "rates_in_force",
     "read_ways",
+    "replay_log",
     "run_simulate",
     "too_many_unreadable",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cascade_cli.policy import REASONS, UNITS, Policy, units_below
+from cascade_cli.policy import EVERY_CATEGORY, REASONS, UNITS, Policy, units_below
 from cascade_cli.simulate.burn_in import units_in_force
 from cascade_cli.simulate.events import COSTS, Events
 
@@ -169,7 +169,8 @@ def _has_any(categories: pl.Series, groups: Sequence[frozenset[str]]) -> Bools:
     names = categories.list.explode(empty_as_null=False)
     found = np.zeros((len(categories), len(groups)), dtype=np.bool_)
     for number, group in enumerate(groups):
-        found[places[names.is_in(sorted(group)).to_numpy()], number] = True
+        among = names != "" if EVERY_CATEGORY in group else names.is_in(sorted(group))
+        found[places[among.to_numpy()], number] = True
     return found
 
 

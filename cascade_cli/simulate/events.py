@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -120,6 +120,22 @@ class Events:
     def clustered(self) -> bool:
         """Whether any two events share a cluster."""
         return self.clusters.n_unique() < len(self)
+
+    @property
+    def newest_prompt_hash(self) -> str | None:
+        """That of the last event; None where it has none, or there is no event."""
+        return self.prompt_hashes[int(self.claim_order[-1])] if len(self) else None
+
+    def under(self, prompt_hash: str | None) -> Events:
+        """The events of one prompt hash."""
+        wanted = self.prompt_hashes.is_null() if prompt_hash is None else self.prompt_hashes == prompt_hash
+        return self.among(np.flatnonzero(wanted.fill_null(value=False).to_numpy()))
+
+    def among(self, places: npt.NDArray[np.int64]) -> Events:
+        """The events of some places, in their order."""
+        names = [column.name for column in fields(self) if column.name not in {"costs", "repeated"}]
+        costs = {name: column[places] for name, column in self.costs.items()}
+        return Events(**{name: getattr(self, name)[places] for name in names}, costs=costs)
 
     def units(self, salt: str) -> npt.NDArray[np.int64]:
         """The sampler's unit of each event, shape (n,)."""

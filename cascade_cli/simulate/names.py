@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, POLICY_VIP_ARENAS
 from cascade_cli.errors import UsageError
+from cascade_cli.policy import EVERY_CATEGORY
 from cascade_cli.policy_in_force import Wanted
 from cascade_cli.simulate.events import Events
 
@@ -23,7 +24,7 @@ def check_names(wanted: Wanted, events: Events) -> tuple[str, ...]:
         (POLICY_HIGH_VALUE_CATEGORIES, "category", wanted.base.high_value_categories, categories),
         (POLICY_VIP_ARENAS, "arena", wanted.base.vip_arenas, arenas),
     ):
-        for name in sorted(names - known):
+        for name in sorted(names - known - {EVERY_CATEGORY}):
             near = get_close_matches(name, known, n=1)
             if setting.key in wanted.named and near:
                 raise UsageError(f"No event has the {what} {name!r}.", hint=f"Did you mean {near[0]!r}?")

@@ -1,17 +1,16 @@
 """A careful way from nothing to the target: stages of falling sample rates, and what each must show before the next.
 
-The first stages sample half and a quarter of the events and escalate every category that was ever seen; the last ones
-are the policy itself. A stage may be left when its labels bound the disagreement of what will stand in the next one so
-tightly that no more than the target would be left standing and wrong.
+The stages are those of ``policy.stages_of``, as ``cascade run --rollout-stage`` puts them in force. One may be left
+when its labels bound the disagreement of what will stand in the next one so tightly that no more than the target would
+be left standing and wrong.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from math import ceil
 
-from cascade_cli.policy import RANDOM_SAMPLE, Policy
+from cascade_cli.policy import EVERY_CATEGORY, RANDOM_SAMPLE, Policy, stages_of
 from cascade_cli.simulate.cells import BIT, Ints, masks_of, tally_policies
 from cascade_cli.simulate.clustering import standing_effect
 from cascade_cli.simulate.events import Events
@@ -19,8 +18,6 @@ from cascade_cli.simulate.figures import Figures, figures_of
 from cascade_cli.simulate.prices import Prices
 from cascade_cli.stats import wilson
 
-_BROAD_RATES = (Decimal("0.5"), Decimal("0.25"))
-_RATES = (Decimal("0.25"), Decimal("0.1"))
 _MOST_LABELS = 1_000_000
 
 
@@ -34,21 +31,18 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
         target: the residual disagreement in [0, 1] that is borne.
 
     Returns:
-        For each stage its rate, categories (the policy's, or every one that was ever seen), expected escalation and
+        For each stage its number, fingerprint, rate, categories (the policy's, or every one), expected escalation and
         residual; ``labels_needed`` before the next one may begin, 0 where that cannot miss the target, and the
         ``events_needed`` for them and, where events are dated, ``days_needed``. All three are None in the last stage,
         and in an earlier one where no number of labels would do at the agreement seen here.
     """
     policy = replace(policy, burn_in_events=0)
-    every = frozenset(events.categories.explode().drop_nulls().unique()) | policy.high_value_categories
-    broad = [replace(policy, sample_rate=rate, high_value_categories=every) for rate in _BROAD_RATES]
-    narrow = [replace(policy, sample_rate=rate) for rate in _RATES]
-    stages = [*(stage for stage in (*broad, *narrow) if stage.sample_rate > policy.sample_rate), policy]
+    stages = stages_of(policy)
     figures = [
         figures_of(stage, tally, prices) for stage, tally in zip(stages, tally_policies(events, stages), strict=True)
     ]
     fired = list(masks_of(events, stages))
-    planned = [_stage(each, policy, every) for each in figures]
+    planned = [_stage(number, each, policy) for number, each in enumerate(figures, 1)]
     for place, ahead in enumerate(figures[1:]):
         labels = _labels_needed(ahead, target, standing_effect(events, fired[place + 1]))
         rate = float(stages[place].sample_rate)
@@ -59,12 +53,12 @@ def plan_rollout(events: Events, policy: Policy, prices: Prices, target: float) 
     return planned
 
 
-def _stage(figures: Figures, policy: Policy, every: frozenset[str]) -> Figures:
-    broad = every == frozenset(figures["policy"]["high_value_categories"])
+def _stage(number: int, figures: Figures, policy: Policy) -> Figures:
     return {
+        "stage": number,
+        "fingerprint": figures["policy"]["fingerprint"],
         "sample_rate": figures["sample_rate"],
-        # Those ever seen may be thousands that a student made up.
-        "every_category": broad,
+        "every_category": EVERY_CATEGORY in figures["policy"]["high_value_categories"],
         "high_value_categories": sorted(policy.high_value_categories),
         "escalation": figures["escalation"]["rate"],
         "residual": figures["residual_disagreement"]["rate"],

@@ -161,6 +161,7 @@ _LOGGED = (
     Column("largest_weight", "largest weight", percent, "right"),
 )
 _ROLLOUT = (
+    Column("stage", "stage", count, "right"),
     Column("sample_rate", "sample", _sample, "right"),
     Column("categories", "categories"),
     Column("escalation", "escalate", percent, "right"),

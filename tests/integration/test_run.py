@@ -92,6 +92,28 @@ def test_what_a_flipped_run_decides_is_what_simulate_decides(database: str, tmp_
         assert {expected[event_id] for event_id in unasked} == {(("vip_arena",), False)}
 
 
+def test_a_stage_of_a_rollout_is_the_policy_that_simulate_plans_and_is_told_of_with_every_decision(
+    database: str, tmp_path: Path
+) -> None:
+    with stage(database, tmp_path, 120) as live:
+        flags = ("--sample-rate", "0.1", "--high-value", "decision")
+        assert live.run("--once", "--flip", *flags, "--rollout-stage", "9").code == 2
+        assert live.run("--once", "--flip", *flags, "--rollout-stage", "2").code == 0
+        live.check_each_written_once(120)
+        pairs = tmp_path / "pairs.jsonl"
+        with gzip.open(PAIRS, "rt", encoding="utf-8") as lines:
+            pairs.write_text("".join(islice(lines, 120)), encoding="utf-8")
+        plan = ("--rollout", "--target-residual", "0.1", "--json")
+        planned = cascade(tmp_path, None, "simulate", str(pairs), *flags, *plan).data["rollout"][1]
+        assert planned["stage"] == 2
+        told = live.rows("SELECT DISTINCT policy_fingerprint, rate::text FROM cascade_student_answers")
+        assert told == [(planned["fingerprint"], "0.25")]
+        escalated = live.value("SELECT count(*) FROM event_distillations WHERE escalated")
+        assert escalated / 120 == planned["escalation"]
+        ((reason,),) = live.rows("SELECT reason FROM cascade_switches WHERE action = 'force_flip'")
+        assert reason.startswith("rollout stage 2; ")
+
+
 def test_the_student_is_never_asked_about_what_it_may_not_see(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 40) as live:
         live.rows("UPDATE events SET disclosure_class = 'secret' WHERE id IN (SELECT id FROM events LIMIT 3)")

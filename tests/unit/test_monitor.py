@@ -11,8 +11,9 @@ import pytest
 from cascade_cli.config import load_settings
 from cascade_cli.console import Console
 from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
-from cascade_cli.monitor import Watch, run_monitor
-from cascade_cli.policy import Policy, sample_unit, units_below
+from cascade_cli.monitor import Watch, read_rollout, run_monitor
+from cascade_cli.policy import Policy, decide, sample_unit, stages_of, units_below
+from cascade_cli.policy_in_force import at_stage
 from cascade_cli.scoring import PairSource
 from cascade_cli.stats.eprocess import FloorAlarm, level_of
 
@@ -278,3 +279,73 @@ def test_answers_without_moments_are_no_second_answers(tmp_path: Path, monkeypat
 def test_a_floor_and_a_baseline_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="contradict"):
         monitor(tmp_path, rows("h", [True] * 40), floor=0.5, baseline="h")
+
+
+# Rollout
+
+
+def rollout(tmp_path: Path, found: list[dict[str, object]], stage: int, target: float = 0.1, **more: object) -> dict:
+    """What is said of the next stage; the labels of the present one are those of its policy."""
+    final = Policy()
+    asked = read_rollout(final, stage, target)
+    data, _ = monitor(
+        tmp_path, found, policy=at_stage(final, stage), rollout=asked, allow_empty=True, floor=0.5, **more
+    )
+    return data["rollout"]
+
+
+def log_of(found: list[dict[str, object]], policy: Policy) -> list[dict[str, object]]:
+    """What a worker with that policy leaves behind: pairs of what escalated."""
+    return [row for row in found if decide({"id": row["event_id"]}, row["student_response"], policy).escalate]
+
+
+def test_the_next_stage_is_justified_once_so_many_agree_that_little_can_stay_wrong(tmp_path: Path) -> None:
+    found = log_of(rows("h", [True] * 600), stages_of(Policy())[0])
+    few, many = rollout(tmp_path, found[:40], 1, 0.02), rollout(tmp_path, found, 1, 0.02)
+    assert (few["justified"], few["why"]) == (False, "more than the target could be left standing and wrong")
+    assert (many["justified"], many["why"], many["stages"]) == (True, None, 5)
+    assert many["residual_disagreement"]["high"] <= 0.02 < few["residual_disagreement"]["high"]
+    assert many["next"]["fingerprint"] == stages_of(Policy())[1].fingerprint
+    assert (many["residual_disagreement"]["n"], many["system_prompt_hash"]) == (len(found), "h")
+    assert rollout(tmp_path, found[:29], 1, 0.5)["why"] == "29 labels are too few, 30 are wanted"
+
+
+def test_what_stands_only_in_the_next_stage_is_judged_by_what_this_one_escalated(tmp_path: Path) -> None:
+    """All news is wrong: the first stages send it to the teacher, the third would leave it standing."""
+    news = {**BAD, "facts": [{"statement": "go", "category": "news"}]}
+    found = [
+        row | ({"student_response": news} if number % 5 == 0 else {})
+        for number, row in enumerate(rows("h", [True] * 200))
+    ]
+    second = rollout(tmp_path, log_of(found, stages_of(Policy())[0]), 1, 0.05)
+    assert second["residual_disagreement"]["rate"] == 0
+    third = rollout(tmp_path, log_of(found, stages_of(Policy())[1]), 2, 0.05)
+    assert third["residual_disagreement"]["rate"] == pytest.approx(0.2 * 0.75, abs=0.04)
+    assert not third["justified"]
+
+
+def test_a_time_in_shadow_before_makes_nothing_look_better(tmp_path: Path) -> None:
+    stage = stages_of(Policy())[1]
+    flipped = log_of(rows("h", [number % 4 > 0 for number in range(800)]), stage)
+    shadow = [row | {"event_id": f"s{row['event_id']}"} for row in rows("h", [number % 4 > 0 for number in range(800)])]
+    alone, both = rollout(tmp_path, flipped, 2), rollout(tmp_path, shadow + flipped, 2)
+    assert alone["residual_disagreement"]["rate"] == pytest.approx(0.25 * 0.75, abs=0.05)
+    assert both["residual_disagreement"]["rate"] == pytest.approx(0.25 * 0.75, abs=0.04)
+
+
+def test_an_alarm_or_a_new_prompt_keeps_the_rollout_where_it_is(tmp_path: Path) -> None:
+    fallen = rollout(tmp_path, log_of(rows("h", [False] * 400), stages_of(Policy())[0]), 1, 1.0)
+    assert (fallen["justified"], fallen["why"]) == (False, "agreement has fallen")
+    old, new = rows("old", [True] * 400), rows("new", [True] * 10, day=9)
+    assert rollout(tmp_path, old + new, 1, 0.5)["system_prompt_hash"] == "new"
+    assert not rollout(tmp_path, old + new, 1, 0.5)["justified"]
+
+
+def test_the_last_stage_has_none_after_it_and_a_target_needs_a_stage(tmp_path: Path) -> None:
+    last = rollout(tmp_path, rows("h", [True] * 40), 5)
+    assert (last["next"], last["justified"], last["why"]) == (None, False, "it is the last one")
+    with pytest.raises(UsageError, match="has 5 stages, and no stage 6"):
+        at_stage(Policy(), 6)
+    with pytest.raises(UsageError, match="is for a rollout"):
+        read_rollout(Policy(), None, 0.02)
+    assert rollout(tmp_path, [], 1)["why"] == "0 labels are too few, 30 are wanted"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_cli.policy import (
+    EVERY_CATEGORY,
     GATES,
     REASONS,
     UNITS,
@@ -18,6 +19,7 @@ from cascade_cli.policy import (
     exact_rate,
     rate_at,
     sample_unit,
+    stages_of,
     units_below,
 )
 from cascade_cli.records import Event
@@ -218,3 +220,31 @@ def test_fingerprints_tell_policies_apart_and_not_the_order_in_which_they_are_wr
     assert one.fingerprint == Policy(high_value_categories=frozenset({"b", "A"})).fingerprint
     others = [Policy(), one, VIP, Policy(salt="x"), Policy(verifier_threshold=0.5), Policy(gates=frozenset())]
     assert len({policy.fingerprint for policy in others}) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("category", "fires"), [("decision", True), ("Anything at all", True), (" ", False), (None, False), (7, False)]
+)
+def test_every_category_is_on_the_list_by_one_sign_and_what_is_none_is_not(category: object, *, fires: bool) -> None:
+    student = {"facts": [{"statement": "go", "category": category}]}
+    policy = Policy(sample_rate=0, high_value_categories=frozenset({EVERY_CATEGORY}))
+    assert decide({"id": "e"}, student, policy).escalate is fires
+
+
+def test_a_rollout_has_stages_that_each_tell_of_themselves_and_end_with_the_policy() -> None:
+    stages = stages_of(Policy())
+    assert [str(stage.sample_rate) for stage in stages] == ["0.5", "0.25", "0.25", "0.1", "0.05"]
+    assert [EVERY_CATEGORY in stage.high_value_categories for stage in stages] == [True, True, False, False, False]
+    assert stages[-1] == Policy()
+    assert len({stage.fingerprint for stage in stages}) == 5
+    assert [str(stage.sample_rate) for stage in stages_of(Policy(sample_rate="0.3"))] == ["0.5", "0.3"]
+    assert stages_of(ALWAYS) == (ALWAYS,)
+
+
+@given(st.text(max_size=5), st.sampled_from([None, "", "decision", "note"]), st.decimals(0, 1, places=3))
+def test_a_later_stage_escalates_nothing_that_an_earlier_one_did_not(
+    event_id: str, category: str | None, rate: Decimal
+) -> None:
+    student = {"facts": [{"statement": "go", "category": category}]}
+    escalated = [decide({"id": event_id}, student, stage).escalate for stage in stages_of(Policy(sample_rate=rate))]
+    assert escalated == sorted(escalated, reverse=True)

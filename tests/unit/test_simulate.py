@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from cascade_cli.config import load_settings
 from cascade_cli.console import Console, Format, Output
 from cascade_cli.errors import NothingEvaluated, UsageError
-from cascade_cli.policy import GATES, REASONS, Policy, decide
+from cascade_cli.policy import EVERY_CATEGORY, GATES, REASONS, Policy, decide
 from cascade_cli.policy_in_force import read_gates, read_shares, read_wanted
 from cascade_cli.scoring import PairSource
 from cascade_cli.simulate import Simulation, run_simulate
@@ -47,13 +47,13 @@ ANSWERS: dict[str, object] = {
 lines = st.tuples(
     st.sampled_from([None, "a", "b", "c"]),
     st.sampled_from(list(ANSWERS)),
-    st.sets(st.sampled_from(["x", "y", "z"]), max_size=2).map(lambda names: tuple(sorted(names))),
+    st.sets(st.sampled_from(["", "x", "y", "z"]), max_size=2).map(lambda names: tuple(sorted(names))),
     st.sampled_from([NO_LABEL, DISAGREES, AGREES]),
 )
 policies = st.builds(
     Policy,
     sample_rate=st.sampled_from(["0", "0.1", "0.5", "0.9", "1"]),
-    high_value_categories=st.frozensets(st.sampled_from(["x", "y", "unseen"])),
+    high_value_categories=st.frozensets(st.sampled_from(["x", "y", "unseen", EVERY_CATEGORY])),
     vip_arenas=st.frozensets(st.sampled_from(["a", "b", "unseen"])),
     verifier_threshold=st.sampled_from([None, 0.0, 0.3, 0.5, 1.0]),
     salt=st.sampled_from(["cascade", "other"]),
