@@ -74,6 +74,8 @@ def tracked_stage(folder: Path, events: int) -> Iterator[Stage]:
         apply_migrations(server.dsn, with_team_tables=True)
         with stage(server.dsn, folder, ORIGINALS) as live:
             live.enqueue_copies(events - ORIGINALS, "copy-")
+            # Copies of one bad answer would look like a student that has gone bad.
+            live.configure("[live]\nmost_parse_failures = 1\nmost_ungrounded = 1\n")
             yield live
 
 
