@@ -31,6 +31,7 @@ class Pool:
         self.dsn = dsn
         # Appending and popping are atomic, so threads need no lock.
         self._idle: deque[Connection] = deque()
+        self._is_closed = False
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
@@ -48,6 +49,8 @@ class Pool:
                 self._idle.append(connection)
             else:
                 connection.close()
+            if self._is_closed:
+                self.close()
 
     @contextmanager
     def explained(self) -> Iterator[Connection]:
@@ -67,7 +70,8 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """Close what is not lent; what is lent closes nothing and is kept."""
+        """Close what is not lent; what is lent is closed when it comes back."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rig import RULES, Rig, escalated, standing, taught
 
 from cascade_cli.postgres.control import Mode
+from cascade_cli.postgres.pool import Pool
 from cascade_cli.postgres.queue import LONGEST_ERROR, Claimed, Lane, Queue
 from cascade_cli.postgres.queue import queue as queue_module
 from cascade_cli.postgres.writing import Outcome
@@ -361,3 +362,11 @@ def test_a_row_that_the_team_makes_anew_for_an_event_is_the_students_again(rig: 
     (waiting,) = queue.claim(Lane.TEACHER, 1)
     assert waiting.escalation is not None
     assert waiting.escalation.reason == "verifier"
+
+
+def test_a_connection_that_comes_back_after_the_end_is_closed(database: str) -> None:
+    pool = Pool(database)
+    with pool.lent() as connection:
+        pool.close()
+        assert not connection.closed
+    assert connection.closed

@@ -455,10 +455,13 @@ def test_workers_end_when_whoever_started_them_is_gone(database: str, tmp_path: 
 def test_a_database_that_is_away_is_said_once_and_waited_for(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 10) as live:
         assert live.run("--once", env={"DATABASE_URL": f"{database} port=1"}).code == 4
-        process = live.start(env={"DATABASE_URL": f"{database} port=1"})
-        time.sleep(2)
-        assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        done = ended(process)
-        assert done.code in {4, 143}
-        assert done.err.count("Nothing is claimed until it is back.") == 1
+        told = tmp_path / "told"
+        with told.open("wb") as stderr:
+            process = live.start(env={"DATABASE_URL": f"{database} port=1"}, stderr=stderr)
+            eventually(lambda: "Nothing is claimed until it is back." in told.read_text())
+            # Longer than several tries take.
+            time.sleep(1)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            assert ended(process).code in {4, 143}
+        assert told.read_text().count("Nothing is claimed until it is back.") == 1
