@@ -21,8 +21,12 @@ def show(
       cascade config show --origin
       CASCADE_SALT=other cascade config show --json
     """
+    from cascade_cli.live.simulated import with_ceiling
+    from cascade_cli.policy_in_force import policy_in_force
+
     session: Session = ctx.obj
-    found = session.settings().resolved.values()
+    settings = session.settings()
+    found = with_ceiling(settings, policy_in_force(settings).fingerprint).resolved.values()
     records = [{"key": each.key, "value": each.shown, "origin": each.origin} for each in found]
     columns = (Column("key", "setting"), Column("value", "value"), Column("origin", "from"))
     return Result({"settings": records}, blocks=(Table(columns if origin else columns[:2], records),))

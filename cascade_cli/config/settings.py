@@ -248,7 +248,8 @@ LIVE_MAX_ESCALATIONS_PER_MIN: Setting[int | None] = Setting(
     "live.max_escalations_per_min",
     _OPTIONAL_COUNT,
     None,
-    "So many events a minute go to the teacher and no more, over all workers of one command; nothing means no ceiling.",
+    "So many events a minute go to the teacher and no more, over all workers of one command. Nothing means twice what "
+    "cascade simulate found for this policy in the workspace, or no ceiling where it found nothing.",
     env="MAX_ESCALATIONS_PER_MIN",
 )
 LIVE_MAX_ESCALATION_BACKLOG: Setting[int | None] = Setting(

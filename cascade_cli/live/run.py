@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from cascade_cli import __version__
 from cascade_cli.config import (
     LIVE_ENABLED,
+    LIVE_MAX_ESCALATIONS_PER_MIN,
     LIVE_METRICS_PORT,
     POLICY_HIGH_VALUE_CATEGORIES,
     POSTGRES_ENTITIES,
@@ -48,6 +49,7 @@ from cascade_cli.live.killing import who_switches
 from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
+from cascade_cli.live.simulated import with_ceiling
 from cascade_cli.policy import Policy
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import GraphMapping
@@ -96,9 +98,12 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
         DependencyError: the database is away, where the run is to end by itself.
         Interrupted, Terminated: a second signal.
     """
+    if live.flip:
+        settings = with_ceiling(settings, live.policy.fingerprint)
     plan = plan_of(live, settings)
     if live.flip:
         _permit_flip(live, settings, plan, console)
+        console.note(_ceiling_told(settings))
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
 
@@ -204,6 +209,12 @@ def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -
             time.sleep(watch.lost(error))
         else:
             return
+
+
+def _ceiling_told(settings: Settings) -> str:
+    per_min, why = settings[LIVE_MAX_ESCALATIONS_PER_MIN], settings.origin(LIVE_MAX_ESCALATIONS_PER_MIN)
+    most = "No ceiling of" if per_min is None else f"At most {per_min:,}"
+    return f"{most} escalations a minute ({why})."
 
 
 def _student(settings: Settings) -> Student:

@@ -111,6 +111,12 @@ class Events:
         span_s = (dated.max() - dated.min()).total_seconds() if len(dated) else 0.0  # type: ignore[union-attr, operator]
         return len(dated) / span_s * 86_400 if span_s else None
 
+    @property
+    def per_min(self) -> float | None:
+        """How many dated ones come in a minute of the busiest hour; None where none is dated."""
+        hours = self.created_at.drop_nulls().dt.truncate("1h")
+        return max(hours.value_counts()["count"].to_list()) / 60 if len(hours) else None
+
     @cached_property
     def cluster_codes(self) -> npt.NDArray[np.int64]:
         """A number for each event that those of its cluster share, shape (n,)."""

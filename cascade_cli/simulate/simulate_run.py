@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, Settings
+from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Result, write_file
 from cascade_cli.errors import CascadeError, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
@@ -33,6 +34,7 @@ from cascade_cli.simulate.targets import cheapest_within
 from cascade_cli.simulate.variations import variation_figures
 from cascade_cli.stats.eprocess import ALPHA
 from cascade_cli.stats.estimates import INSUFFICIENT
+from cascade_cli.workspace import SimulatedRate, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,23 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     policies = simulation.wanted.policies
     warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
     warnings += check_names(simulation.wanted, events)
+    is_log: tuple[str, ...] = ()
     if simulation.logged is not None:
         figures = replay_log(events, simulation.logged, policies)
     else:
         figures = simulate(events, policies, read_prices(settings))
-        warnings += _looks_like_a_log(events, policies[0])
+        is_log = _looks_like_a_log(events, policies[0])
     data = {"scorer": config.fingerprint, **figures}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
     data |= _on_request(simulation, events, data["sweep"], settings)
+    if run_id is not None and simulation.logged is None and not is_log:
+        _keep_rates(events, data, run_id, settings)
     if simulation.fleet:
         data["cost"]["fleet"] = fleet_figures(events, policies[0], settings)
     if simulation.decisions is not None:
         write_file(simulation.decisions, decision_lines(events, policies[0]))
     failure = _breakdown(simulation, scored, len(events))
-    return Result(data, simulation_blocks(data), warnings=warnings, run_id=run_id, failure=failure)
+    return Result(data, simulation_blocks(data), warnings=warnings + is_log, run_id=run_id, failure=failure)
 
 
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:
@@ -128,6 +133,20 @@ def _on_request(simulation: Simulation, events: Events, sweep: Sequence[Figures]
     if simulation.bootstrap and len(events):
         found["bootstrap"] = bootstrap_figures(events, policy, simulation.bootstrap)
     return found
+
+
+def _keep_rates(events: Events, data: Figures, run_id: str, settings: Settings) -> None:
+    """Keep how many events each policy sends to the teacher: from there a live worker takes its ceiling."""
+    if (per_min := events.per_min) is None:
+        return
+    shares = {each["policy"]["fingerprint"]: each["escalation"]["rate"] for each in data["sweep"]}
+    shares |= {stage["fingerprint"]: stage["escalation"] for stage in data.get("rollout", ())}
+    now = datetime.now(UTC)
+    with Workspace.open(settings[WORKSPACE_PATH], "write") as workspace:
+        workspace.add_simulated_rates(
+            SimulatedRate(run_id, fingerprint, share, len(events), per_min, now)
+            for fingerprint, share in shares.items()
+        )
 
 
 def decision_lines(events: Events, policy: Policy) -> Iterator[str]:

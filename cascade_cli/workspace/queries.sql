@@ -288,6 +288,19 @@ FROM flip_gates
 WHERE judged_at >= $since
 ORDER BY judged_at DESC, rowid DESC;
 
+-- name: add_simulated_rates
+INSERT INTO simulated_rates
+SELECT
+    unnest($run_id), unnest($policy_fingerprint), unnest($escalation), unnest($events), unnest($events_per_min),
+    unnest($simulated_at);
+
+-- name: simulated_rate
+SELECT run_id, policy_fingerprint, escalation, events, events_per_min, simulated_at
+FROM simulated_rates
+WHERE policy_fingerprint = $policy_fingerprint
+ORDER BY simulated_at DESC, rowid DESC
+LIMIT 1;
+
 -- name: newest_prompt_hash
 SELECT system_prompt_hash
 FROM traces

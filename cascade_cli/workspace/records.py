@@ -295,6 +295,27 @@ class FlipGate:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatedRate:
+    """How many events a policy sends to the teacher, as a simulation over the workspace found.
+
+    Attributes:
+        run_id: of the simulation.
+        policy_fingerprint: of the policy.
+        escalation: share of the events in [0, 1].
+        events: that were replayed.
+        events_per_min: that came in the busiest hour.
+        simulated_at: aware UTC.
+    """
+
+    run_id: str
+    policy_fingerprint: str
+    escalation: float
+    events: int
+    events_per_min: float
+    simulated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The stretch of a source's time that was read without a gap.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cascade_cli.workspace import columns, flip_gates, questions, runs, scores
+from cascade_cli.workspace import columns, flip_gates, questions, runs, scores, simulated_rates
 from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.database import (
     DATABASE_NAME,
@@ -20,7 +20,7 @@ from cascade_cli.workspace.database import (
 )
 from cascade_cli.workspace.pairs import Bookmark, Page, read_page
 from cascade_cli.workspace.questions import Ahead, OpenPage
-from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, Window
+from cascade_cli.workspace.records import Added, Counts, PairFilter, Run, SimulatedRate, Window
 from cascade_cli.workspace.spool import SPOOL_NAME, Spool
 
 if TYPE_CHECKING:
@@ -157,6 +157,14 @@ class Workspace:
     def add_flip_gate(self, gate: FlipGate) -> None:
         """Keep a verdict on whether a student may write."""
         flip_gates.add_flip_gate(self._connection, gate)
+
+    def add_simulated_rates(self, rates: Iterable[SimulatedRate]) -> None:
+        """Keep how many events simulated policies send to the teacher."""
+        simulated_rates.add_simulated_rates(self._connection, rates)
+
+    def simulated_rate(self, policy_fingerprint: str) -> SimulatedRate | None:
+        """What the latest simulation of a policy found; None where there was none."""
+        return simulated_rates.latest_simulated_rate(self._connection, policy_fingerprint)
 
     def flip_gates(self, since: datetime) -> list[FlipGate]:
         """Verdicts since an aware moment, newest first."""
