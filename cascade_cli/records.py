@@ -73,6 +73,7 @@ class StudentAnswer:
         student_ms: milliseconds of the call; None when unknown.
         signals: what else is known of the answer, by name: numbers in [0, 1], such as ``verifier``, the expected chance
             that it disagrees with the teacher's.
+        decided_at: when a live worker decided about the event by it; aware UTC; None where none did.
     """
 
     event_id: str
@@ -82,6 +83,7 @@ class StudentAnswer:
     sample_index: int = 0
     student_ms: float | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
+    decided_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

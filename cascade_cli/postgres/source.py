@@ -60,6 +60,7 @@ class _StoredAnswer:
             self.sample_index,
             self.student_ms,
             self._signals(),
+            self.answered_at.astimezone(UTC),
         )
 
     def _signals(self) -> dict[str, float]:

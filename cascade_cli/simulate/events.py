@@ -36,7 +36,8 @@ def read_observation(row: Row) -> tuple[object, ...]:
         seen.empty,
         seen.ungrounded,
         sorted(seen.categories),
-        trace.created_at,
+        # A teacher that is slower on hard events would make the order in which its answers come look like a fall.
+        answer.decided_at or trace.created_at,
         trace.llm_ms,
         answer.student_ms,
         len(trace.user_prompt or event.content or ""),
@@ -74,7 +75,7 @@ class Events:
         ids: event ids, each once.
         prompt_hashes: of the teacher's prompt; None when unknown.
         clusters: what an event shares with others, of its own where it shares nothing.
-        created_at: of the trace, aware UTC; null when unknown.
+        created_at: when a live worker decided about it, else of the trace; aware UTC; null when unknown.
         arenas: null when unknown.
         parse_fail: no usable extraction; ``empty`` and ``ungrounded`` likewise, as in ``Observation``.
         empty: an extraction without items.

@@ -85,6 +85,7 @@ def answer_columns(answers: Iterable[StudentAnswer]) -> Columns:
         "response": _texts(answer.response for answer in kept),
         "student_ms": _numbers(answer.student_ms for answer in kept),
         "signals": _texts(_ENCODER.encode(dict(answer.signals)) if answer.signals else None for answer in kept),
+        "answered_at": _moments(answer.decided_at for answer in kept),
     }
 
 
@@ -181,9 +182,9 @@ def trace_of(stored: tuple[Any, ...], event: Event | None) -> Trace:
 
 def answer_of(stored: tuple[Any, ...]) -> StudentAnswer:
     """A row of ``answers_of`` as a record."""
-    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals = stored
-    known = json.loads(signals) if signals else {}
-    return StudentAnswer(event_id, response, student_model, prompt_shape, sample_index, student_ms, known)
+    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals, decided_at = stored
+    known, moment = json.loads(signals) if signals else {}, aware_utc(decided_at)
+    return StudentAnswer(event_id, response, student_model, prompt_shape, sample_index, student_ms, known, moment)
 
 
 def _first_of_each(items: Iterable[T], key: Callable[[T], Hashable]) -> Collection[T]:

@@ -42,9 +42,9 @@ FROM batch;
 
 -- name: insert_answers
 INSERT OR IGNORE INTO student_answers (
-    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals
+    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals, answered_at
 )
-SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals
+SELECT event_id, student_model, prompt_shape, sample_index, response, nullif(student_ms, 'NaN'), signals, answered_at
 FROM batch;
 
 -- name: insert_outcomes
@@ -238,7 +238,10 @@ FROM events
 WHERE rowid IN (SELECT rowid FROM events WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])));
 
 -- name: answers_of
-SELECT event_id, student_model, prompt_shape, sample_index, response, student_ms, signals
+-- An answer that was asked for here was given after the event, by no worker: its moment decides nothing.
+SELECT
+    event_id, student_model, prompt_shape, sample_index, response, student_ms, signals,
+    CASE WHEN run_id IS NULL THEN answered_at END AS decided_at
 FROM student_answers
 WHERE rowid IN (SELECT rowid FROM student_answers WHERE event_id IN (SELECT unnest($event_ids::VARCHAR[])))
   AND ($student_model::VARCHAR IS NULL OR student_model = $student_model::VARCHAR)

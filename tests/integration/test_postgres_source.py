@@ -34,6 +34,12 @@ def _row(number: int) -> Row:
     return Row(trace, StudentAnswer(f"e{number}", "{}", "m", student_ms=9.5))
 
 
+def _decided(row: Row) -> StudentAnswer:
+    """The answer of a loaded row as a worker's: decided about when the trace was made."""
+    assert row.answer is not None
+    return replace(row.answer, decided_at=row.trace.created_at)
+
+
 def _traces(dsn: str, start: datetime | None = None, mapping: ColumnMapping | None = None) -> list[Row | BadRow]:
     with PostgresSource.open(dsn, mapping) as source:
         return list(source.traces(start))
@@ -54,7 +60,7 @@ def test_loaded_rows_come_back_as_they_went_in(database: str) -> None:
     assert load_rows(database, rows) == 10
     assert _traces(database) == [Row(row.trace) for row in rows]
     with PostgresSource.open(database) as source:
-        assert list(source.answers(None)) == [row.answer for row in rows]
+        assert list(source.answers(None)) == [_decided(row) for row in rows]
 
 
 def test_signals_come_back_and_bad_ones_are_told_with_their_event(database: str) -> None:
@@ -62,7 +68,7 @@ def test_signals_come_back_and_bad_ones_are_told_with_their_event(database: str)
     answer = replace(row.answer, signals={"verifier": 0.25})
     load_rows(database, [Row(row.trace, answer)])
     with PostgresSource.open(database) as source:
-        assert list(source.answers(None)) == [answer]
+        assert list(source.answers(None)) == [_decided(Row(row.trace, answer))]
     _execute(database, """UPDATE cascade_student_answers SET signals = '{"verifier": 7}'""")
     with PostgresSource.open(database) as source, pytest.raises(DependencyError, match="event e1: signals"):
         list(source.answers(None))

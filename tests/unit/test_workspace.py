@@ -80,6 +80,13 @@ def test_what_becomes_known_of_an_answer_later_is_kept_and_never_forgotten(folde
     assert _pairs(folder) == [known]
 
 
+def test_when_a_worker_decided_is_kept(folder: Path) -> None:
+    first = _row(1)
+    decided = Row(first.trace, replace(first.answer, decided_at=NOON))
+    _filled(folder, [decided])
+    assert _pairs(folder) == [decided]
+
+
 def test_traces_of_several_prompts_meet_every_answer_to_their_event(folder: Path) -> None:
     _filled(folder, [_row(1, prompt="a"), _row(1, prompt="b"), _row(1, sample=1), _row(1, model="other")])
 

@@ -188,6 +188,15 @@ def test_the_labels_of_each_prompt_are_those_of_its_sampled_standing_events_and_
 
 
 @pytest.mark.slow
+def test_they_speak_in_the_order_of_the_decisions_however_late_the_teacher_answered(live: Stage) -> None:
+    before = _data(live, "monitor", *FLOOR)
+    live.rows("UPDATE distillation_traces SET created_at = timestamptz '2026-01-01' + (now() - created_at)")
+    late = ("--workspace", str(live.folder / "late"))
+    assert cascade(live.folder, None, "pull", *late, env=live.environment()).code == 0
+    assert _data(live, "monitor", *FLOOR, *late)["hashes"] == before["hashes"]
+
+
+@pytest.mark.slow
 def test_the_standing_agreement_of_each_prompt_is_the_truth_within_its_interval(
     live: Stage, truth: list[Known]
 ) -> None:
