@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
@@ -36,8 +36,9 @@ from cascade_cli.postgres.answers import Answers
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import Graph
 from cascade_cli.postgres.pool import Pool
-from cascade_cli.postgres.queue import Queue, QueueSettings
+from cascade_cli.postgres.queue import Claimed, Queue, QueueSettings
 from cascade_cli.postgres.writing import Writer
+from cascade_cli.records import StudentAnswer
 
 PATIENCE_S: Final = 10.0
 """How long an endpoint may refuse everybody within one call; beyond, it is the outage's rules that wait."""
@@ -102,6 +103,7 @@ async def _opened(
         endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough))
         student = await _student_desk(plan, stack, switch, stop, clock, voice.measures, refused)
         teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
+        look_up = _look_up(plan, pool, queue)
         handling = Handling(
             plan.rules,
             switch,
@@ -121,7 +123,8 @@ async def _opened(
             ),
             trip,
             lambda seconds: clock.rest(stop, seconds),
-            _agreements(plan, pool, queue, voice.measures),
+            _agreements(plan, look_up, voice.measures),
+            look_up,
             EventLog(voice.log, plan.name),
             voice.measures,
         )
@@ -194,11 +197,19 @@ async def _student_desk(
     )
 
 
-def _agreements(plan: Plan, pool: Pool, queue: Queue, measures: Measures) -> Agreements | None:
-    if plan.agrees is None or plan.student is None:
+LookUp = Callable[[Sequence[Claimed]], Mapping[str, StudentAnswer]]
+
+
+def _look_up(plan: Plan, pool: Pool, queue: Queue) -> LookUp:
+    if plan.student is None:
+        return lambda _: {}
+    return Answers(pool, plan.mapping, queue, plan.student.endpoint.model, plan.student.shape.name).to
+
+
+def _agreements(plan: Plan, look_up: LookUp, measures: Measures) -> Agreements | None:
+    if plan.agrees is None:
         return None
-    answers = Answers(pool, plan.mapping, queue, plan.student.endpoint.model, plan.student.shape.name)
-    return Agreements(plan.agrees, lambda claim: answers.to([claim]).get(claim.event_id), measures)
+    return Agreements(plan.agrees, lambda claim: look_up([claim]).get(claim.event_id), measures)
 
 
 async def _teacher_desk(

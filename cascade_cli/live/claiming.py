@@ -35,11 +35,13 @@ class Wanted:
         limit: so many; 0 for none.
         way: what is done with each.
         pause_s: to be waited after it, whatever came.
+        before: done with all that were claimed, before the first goes its way.
     """
 
     limit: int
     way: Way
     pause_s: float = 0.0
+    before: Callable[[Sequence[Claimed]], Awaitable[None]] | None = None
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ class Intake:
             if self.claimed == self.most:
                 self.stop(MAX_EVENTS)
             self.handling.held.add(claims)
+            if wanted.before is not None and claims:
+                await wanted.before(claims)
             if len(claims) == 1 and claims[0].interruptions >= self.queue.settings.alone_from:
                 await self._alone(claims[0], wanted.way)
             else:
@@ -194,9 +198,10 @@ class StudentLane:
     def _for_teacher(self, force: InForce) -> Wanted:
         handling = self.handling
         most = wanted_of_teacher(handling)
-        if not force.asks_student or most.limit <= 1:
+        if not force.asks_student:
             return most
-        return Wanted(self._room(max(handling.rules.batch, most.limit)), handling.first)
+        limit = most.limit if most.limit <= 1 else self._room(max(handling.rules.batch, most.limit))
+        return Wanted(limit, handling.first, most.pause_s, handling.recall)
 
     def _is_backed_up(self) -> bool:
         most, state = self.handling.rules.escalation_backlog, self.lanes.get(Lane.TEACHER)

@@ -17,7 +17,7 @@ from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.measures import Measures
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed, Failure, Queue
-from cascade_cli.postgres.writing import Outcome, Writer, WriteReport
+from cascade_cli.postgres.writing import JudgedAnswer, Outcome, Writer, WriteReport
 
 MOST_AT_ONCE: Final = 500
 """Outcomes in one transaction."""
@@ -42,18 +42,26 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The claim is given back uncharged; ``reason`` says why in a word, None leaves the row's last error."""
+    """The claim is given back uncharged.
+
+    Attributes:
+        claim: which.
+        reason: why, in a word; None leaves the row's last error.
+        answer: what the student said meanwhile, to be found by whoever claims it next; None where it said nothing.
+    """
 
     claim: Claimed
     reason: str | None
+    answer: JudgedAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The claim failed for a reason that lies in its event."""
+    """The claim failed for a reason that lies in its event; ``answer`` as above."""
 
     claim: Claimed
     error: str
+    answer: JudgedAnswer | None = None
 
 
 End = Outcome | Release | Charge
@@ -199,7 +207,19 @@ class Endings:
             self._measures.wrote_batch(time.monotonic() - began)
         for audit in report.lost_audits:
             self._measures.lost_audit(audit.record)
-        return _fates(report) | self._released(ends) | self._charged(ends)
+        given_back = self._released(ends) | self._charged(ends)
+        self._keep_answers(ends, given_back)
+        return _fates(report) | given_back
+
+    def _keep_answers(self, ends: Sequence[End], given_back: Mapping[_Key, Ended]) -> None:
+        """Keep what the student said of events that go back into the queue, where the claim was ours to the end."""
+        ours = [
+            end.answer
+            for end in ends
+            if isinstance(end, Release | Charge) and end.answer and given_back[_key(end)].fate is not Fate.LOST
+        ]
+        for audit in self._writer.keep_answers(ours, self._mode()) if ours else ():
+            self._measures.lost_audit(audit.record)
 
     def _released(self, ends: Sequence[End]) -> dict[_Key, Ended]:
         found: dict[_Key, Ended] = {}

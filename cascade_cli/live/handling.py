@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.event_loop import in_background
 from cascade_cli.live.agreeing import Agreements
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
@@ -23,7 +26,7 @@ from cascade_cli.live.teaching import GivenUpError, Lesson, NotTaughtError, Teac
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed
 from cascade_cli.postgres.writing import JudgedAnswer, Standing, TeacherWritten, ToEscalate
-from cascade_cli.records import Event, Trace
+from cascade_cli.records import Event, StudentAnswer, Trace
 
 STUDENT_OUTAGE: Final = "student_outage"
 NEVER_STUDENT: Final = "never_student"
@@ -71,6 +74,7 @@ class Handling:
         trip: takes the flip away, with the reason.
         wait: so many seconds; true where the worker is to stop at once.
         agreements: told of what the teacher writes; None where nobody shows them.
+        look_up: what the student has said already, by event id, of claims that were given back; blocks.
         log: told of each end.
         measures: counts.
         ends: how often each word of the log occurred.
@@ -88,12 +92,21 @@ class Handling:
     trip: Callable[[str], Awaitable[None]]
     wait: Callable[[float], Awaitable[bool]]
     agreements: Agreements | None
+    look_up: Callable[[Sequence[Claimed]], Mapping[str, StudentAnswer]]
     log: EventLog
     measures: Measures
     ends: Counter[str] = field(default_factory=Counter)
+    _recalled: dict[str, StudentAnswer] = field(default_factory=dict)
+
+    async def recall(self, claims: Sequence[Claimed]) -> None:
+        """Find what the student said of claims before the teacher went away, so that it is asked once."""
+        # It can be asked again.
+        with suppress(DependencyError, UsageError):
+            self._recalled.update(await in_background(lambda: self.look_up(claims)))
 
     async def first(self, claim: Claimed) -> None:
         """An event of the student's lane, which everything comes through first."""
+        said = self._recalled.pop(claim.event_id, None)
         if (event := claim.event) is None:
             await self._charge(claim, claim.problem or "there is no event")
             return
@@ -102,6 +115,8 @@ class Handling:
             await self._teach(claim, event)
         elif (past := self._past(event, self.student)) is not None:
             await self._past_student(claim, event, past, force)
+        elif said is not None:
+            await self._answered(claim, event, self.student.judge.again(event, said), force)
         else:
             await self._ask(claim, event, self.student, force)
 
@@ -116,9 +131,9 @@ class Handling:
         """An event that has waited long enough for a student that is away."""
         await self._escalate(claim, ToEscalate(claim, STUDENT_OUTAGE))
 
-    async def give_back(self, claim: Claimed, reason: str) -> None:
-        """Give a claim back uncharged."""
-        ended = await self.end(Release(claim, None if reason == SHUTDOWN else reason))
+    async def give_back(self, claim: Claimed, reason: str, answer: JudgedAnswer | None = None) -> None:
+        """Give a claim back uncharged, with what the student said meanwhile."""
+        ended = await self.end(Release(claim, None if reason == SHUTDOWN else reason, _kept(answer)))
         self.measures.released(reason)
         self._told(claim, ended.fate.value if ended.fate is not Fate.RELEASED else "released", reason=reason)
 
@@ -137,7 +152,11 @@ class Handling:
         judged = await student.judged(event)
         if isinstance(judged, Unasked):
             await self._unasked(claim, event, judged, force)
-        elif force.mode is Mode.FLIP:
+        else:
+            await self._answered(claim, event, judged, force)
+
+    async def _answered(self, claim: Claimed, event: Event, judged: Judged, force: InForce) -> None:
+        if force.mode is Mode.FLIP:
             await self._judged(claim, event, judged)
         else:
             await self._teach(claim, event, judged.answer)
@@ -183,11 +202,11 @@ class Handling:
         try:
             lesson = await self.teacher.teach(claim, event)
         except TeacherAwayError:
-            await self.give_back(claim, OUTAGE)
+            await self.give_back(claim, OUTAGE, answer)
         except GivenUpError:
-            await self.give_back(claim, SHUTDOWN)
+            await self.give_back(claim, SHUTDOWN, answer)
         except NotTaughtError as error:
-            await self._charge(claim, str(error))
+            await self._charge(claim, str(error), answer)
         else:
             await self._taught(claim, lesson, answer)
 
@@ -213,8 +232,8 @@ class Handling:
             claim, ended.fate.value, producer="teacher", reason=reason, extraction=lesson.extraction, llm_ms=llm_ms
         )
 
-    async def _charge(self, claim: Claimed, error: str) -> None:
-        ended = await self.end(Charge(claim, error))
+    async def _charge(self, claim: Claimed, error: str, answer: JudgedAnswer | None = None) -> None:
+        ended = await self.end(Charge(claim, error, _kept(answer)))
         if ended.failure is not None:
             self.measures.charged(final=ended.failure.final)
         final = ended.failure is not None and ended.failure.final
@@ -233,6 +252,11 @@ class Handling:
         if end == Fate.LOST.value:
             self.measures.lost_claims(1)
         self.log(claim, end, **more)  # type: ignore[arg-type]
+
+
+def _kept(answer: JudgedAnswer | None) -> JudgedAnswer | None:
+    """A call that failed said nothing that is worth keeping: it is made again."""
+    return answer if answer is not None and answer.answer.response is not None else None
 
 
 async def guarded(handling: Handling, claim: Claimed, way: Callable[[Claimed], Awaitable[None]]) -> None:

@@ -70,15 +70,16 @@ class Judge:
             seconds: that it took; None where there was no answer.
             signals: what else is known of the answer.
         """
-        extraction = None if text is None else parse_extraction(text)
-        decision = decide(event, extraction, self.policy, signals, rate=self.burn_in.rate)
-        self.burn_in.decided(decision)
+        student_ms = None if seconds is None else 1_000 * seconds
         answer = StudentAnswer(
-            event.id,
-            text,
-            self.student_model,
-            self.prompt_shape,
-            student_ms=None if seconds is None else 1_000 * seconds,
-            signals=signals or {},
+            event.id, text, self.student_model, self.prompt_shape, student_ms=student_ms, signals=signals or {}
         )
+        judged = self.again(event, answer)
+        self.burn_in.decided(judged.decision)
+        return judged
+
+    def again(self, event: Event, answer: StudentAnswer) -> Judged:
+        """Judge an answer that was given before, by the rate of now; it was counted when it came."""
+        extraction = None if answer.response is None else parse_extraction(answer.response)
+        decision = decide(event, extraction, self.policy, answer.signals, rate=self.burn_in.rate)
         return Judged(JudgedAnswer(answer, extraction is not None, decision), decision, extraction)

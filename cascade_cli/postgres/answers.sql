@@ -8,4 +8,5 @@ WHERE queue.{id} = ANY(%(queue_ids)s::text[]::{id_type}[])
     AND answer.student_model = %(student_model)s
     AND answer.prompt_shape = %(prompt_shape)s
     AND answer.sample_index = 0
+    AND answer.response IS NOT NULL
     AND answer.answered_at >= queue.{created_at}::timestamptz;

@@ -409,6 +409,28 @@ def test_the_student_gets_no_more_while_too_many_wait_for_the_teacher(database: 
         assert len(live.endpoint.asked()) == 120
 
 
+def test_in_shadow_the_student_is_asked_once_however_long_the_teacher_is_away(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 20) as live:
+        live.configure("[teacher]\ntries = 1\n")
+        process = live.start(env={"LLM_ENDPOINT": "http://127.0.0.1:9/v1"})
+        kept = "SELECT count(*) FROM cascade_student_answers WHERE fired IS NOT NULL AND u IS NOT NULL"
+        eventually(lambda: live.value(kept) == 20)
+        # The teacher is tried again and again meanwhile, with events that the student has answered.
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process).code == 143
+        assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'pending' AND attempts = 0") == 20
+        done = live.run("--once")
+        assert done.data["ends"] == {"written_by_teacher": 20}
+        assert live.rows(LEDGER) == [("teacher", TEACHER, None, None, 20)]
+        assert set(Counter(each["event_id"] for each in live.endpoint.asked()).values()) == {1}
+        # Put into the queue anew, it is another task.
+        live.rows("DELETE FROM distillation_queue")
+        live.rows("INSERT INTO distillation_queue (event_id) SELECT id FROM events")
+        assert live.run("--once").code == 0
+        assert set(Counter(each["event_id"] for each in live.endpoint.asked()).values()) == {2}
+
+
 def test_what_is_mopped_up_is_taught_and_superseded_by_the_next_run(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 40) as live:
         assert live.run("--once", "--flip").code == 0

@@ -118,6 +118,36 @@ def test_unflipped_the_student_may_not_write_but_is_recorded(rig: Rig) -> None:
     assert rig.execute(LEDGER) == [("e2", "teacher", "teacher-27b", None, None)]
 
 
+@pytest.mark.parametrize(
+    ("act", "kept"),
+    [
+        (lambda _: None, 1),
+        (lambda rig: rig.control.unflip(who="breaker", reason="bad"), 1),
+        (lambda rig: rig.control.kill(who="ann"), 0),
+        (lambda rig: rig.control.approve(who="ann", policy_fingerprint="another"), 0),
+        (lambda rig: rig.execute("DELETE FROM cascade_control"), 0),
+    ],
+)
+def test_what_the_student_said_of_an_event_that_goes_back_is_kept_only_where_it_may_be_asked(
+    rig: Rig, act: Callable[[Rig], object], kept: int
+) -> None:
+    (claim,) = rig.claimed("e1")
+    act(rig)
+    writer = rig.writer(rig.queue())
+    assert writer.keep_answers([answer_of(claim)], Mode.TEACHER) == ()
+    assert rig.value("SELECT count(*) FROM cascade_student_answers") == 0
+    assert writer.keep_answers([answer_of(claim)], Mode.SHADOW) == ()
+    assert rig.value("SELECT count(*) FROM cascade_student_answers") == kept
+
+
+def test_an_answer_that_cannot_be_kept_is_told_and_stops_nothing(rig: Rig) -> None:
+    (claim,) = rig.claimed("e1")
+    rig.execute("DROP TABLE cascade_student_answers")
+    (lost,) = rig.writer(rig.queue()).keep_answers([answer_of(claim)], Mode.SHADOW)
+    assert (lost.event_id, lost.record) == ("e1", "answer")
+    assert rig.statuses() == {"e1": "claimed"}
+
+
 def test_a_spent_fence_writes_nothing(rig: Rig) -> None:
     (stale,) = rig.claimed("e1")
     rig.expire("e1")

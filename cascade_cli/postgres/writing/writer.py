@@ -24,6 +24,7 @@ from cascade_cli.postgres.writing.recording import QUERIES, Records
 from cascade_cli.postgres.writing.records import (
     Author,
     Charged,
+    JudgedAnswer,
     LostAudit,
     Outcome,
     Refused,
@@ -129,6 +130,26 @@ class Writer:
         for part in _apart(outcomes):
             report += self._write_part(part, mode)
         return report
+
+    def keep_answers(self, answers: Sequence[JudgedAnswer], mode: Mode) -> tuple[LostAudit, ...]:
+        """Record what the student said of events that go back into the queue; best effort, like all that is no write.
+
+        Args:
+            answers: of distinct events.
+            mode: how far the student may go at most; below ``Mode.SHADOW`` nothing is kept.
+
+        Returns:
+            What could not be recorded.
+        """
+        if mode < Mode.SHADOW:
+            return ()
+        try:
+            with self._pool.lent() as connection, connection.transaction():
+                mode, _ = self._in_force(connection, mode)
+                self._records.answers(connection, answers if mode >= Mode.SHADOW else ())
+        except (*_OF_AUDITS, _SwitchUnreadableError) as error:
+            return tuple(LostAudit(each.answer.event_id, "answer", told(error)) for each in answers)
+        return ()
 
     def _write_part(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
         try:
