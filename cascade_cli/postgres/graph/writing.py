@@ -95,10 +95,7 @@ class Graph:
         Returns:
             What was done, by table, row and event. Events whose rows were all there already have none.
         """
-        return self.upsert_rows(connection, gathered(self.mapping, writes))
-
-    def upsert_rows(self, connection: Connection, rows: Mapping[str, Mapping[Key, Pending]]) -> tuple[Touched, ...]:
-        """Write what was gathered already, by section and key; else as `upsert`."""
+        rows = gathered(self.mapping, writes)
         return tuple(
             touched for table in self.mapping.tables for touched in self._upsert(connection, table, rows[table.section])
         )
