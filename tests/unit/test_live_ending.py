@@ -15,6 +15,8 @@ from cascade_cli.live.measures import Measures
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed
 
+PATIENCE_S = 5.0
+
 
 class NotingQueue:
     """Gives claims back, as many at a time as it notes; waits before each for its gate."""
@@ -25,7 +27,7 @@ class NotingQueue:
         self.gate.set()
 
     def release(self, claims: Collection[Claimed], _reason: str | None) -> frozenset[str]:
-        self.gate.wait(5.0)
+        self.gate.wait(PATIENCE_S)
         self.sizes.append(len(claims))
         return frozenset(claim.queue_id for claim in claims)
 
@@ -41,7 +43,7 @@ def ends(count: int, first: int = 0) -> list[Release]:
 
 
 async def _all(endings: Endings, given: list[Release]) -> list[Ended]:
-    return await asyncio.gather(*(endings.end(end) for end in given))
+    return await asyncio.wait_for(asyncio.gather(*(endings.end(end) for end in given)), PATIENCE_S)
 
 
 def test_a_single_end_waits_for_others_only_a_moment() -> None:
@@ -61,7 +63,7 @@ def test_ends_that_come_one_by_one_share_a_transaction(monkeypatch: pytest.Monke
             for end in ends(7):
                 tasks.append(asyncio.ensure_future(endings.end(end)))
                 await asyncio.sleep(0)
-            await asyncio.gather(*tasks)
+            await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
     monkeypatch.setattr(ending, "LINGER_S", 60.0)
     queue = NotingQueue()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade_cli.live.breakers import Breaker
+from cascade_cli.live.breakers import WINDOW_ANSWERS, Breaker
 from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.live.ceilings import Ceiling
 from cascade_cli.live.measures import Measures
@@ -25,6 +25,7 @@ from cascade_cli.live.switching import Switchboard
 from cascade_cli.policy import Decision, Policy, decide, rate_at
 from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
 from cascade_cli.records import Event
+from cascade_cli.stats import wilson
 
 READY = Environment(enabled=True, has_student=True, flip=True, policy_fingerprint="p1", version="0.5.0")
 OPEN = Switch(killed=False, flip_allowed=True)
@@ -204,6 +205,15 @@ def test_one_answer_ends_an_outage_and_the_next_must_last_half_a_minute_again() 
     assert not outages.is_away
 
 
+def test_what_failed_in_an_outage_is_forgotten_once_it_is_over() -> None:
+    clock = Clock()
+    outages = Outages(clock)
+    _fail_for(outages, clock, 100)
+    outages.answered()
+    outages.answered()
+    assert not outages.is_suspected
+
+
 def test_a_probe_that_had_nothing_to_ask_leaves_the_next_one_free() -> None:
     clock = Clock()
     outages = Outages(clock)
@@ -286,3 +296,14 @@ def test_a_breaker_opens_on_many_bad_answers_and_not_on_a_handful() -> None:
     for _ in range(40):
         calm.saw(["student_parse_fail", "student_empty"])
     assert calm.opens == "student_parse_fail for 48 of the last 200 answers, more than 5%"
+
+
+@pytest.mark.parametrize("most", [0.0, 0.05, 0.3])
+def test_a_breaker_opens_by_the_lower_bound_alone(most: float) -> None:
+    for bad in range(WINDOW_ANSWERS + 1):
+        breaker = Breaker("student_parse_fail", most)
+        for number in range(WINDOW_ANSWERS):
+            breaker.saw(["student_parse_fail"] if number < bad else [])
+        share = wilson(bad, WINDOW_ANSWERS)
+        assert share is not None
+        assert (breaker.opens is not None) == (share.low > most)
