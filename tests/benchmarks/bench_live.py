@@ -45,7 +45,7 @@ Written by `python tests/benchmarks/bench_live.py --report` on {machine}; {serve
 {repeats} turns, {events:,} events a worker in each; medians, the range of all turns in brackets. Every event has 18
 links, and its answer is in graph, ledger and queue when it counts as done; a second is one of the server's clock
 between the first claim and the last ledger row. Two cores, shared with others, carry all of it: workers, server and
-endpoint. So the clock tells less than the CPU seconds, which hardly differ from turn to turn.
+endpoint. So the clock tells less than the CPU seconds do.
 
 - **floor**: claim, graph rows, ledger, trace and done in one transaction a batch, psycopg alone (`live_floor.py`). It
   asks no model and applies no gate. *With touched rows* it also records which rows each event is on, without which
@@ -283,7 +283,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args()
     with opened(given.events) as bench:
-        about = partial(TEXT.format, machine=describe_machine(), server=server_in_words(bench.dsn))
+        machine = f"{describe_machine()}, psycopg {version('psycopg')}, httpx {version('httpx')}"
+        about = partial(TEXT.format, machine=machine, server=server_in_words(bench.dsn))
         runs = measure(bench, given.repeats)
     told = "\n".join(
         [about(repeats=given.repeats, events=given.events), table(runs), "", f"{verdict(runs)}.", "", peers_in_words()]
