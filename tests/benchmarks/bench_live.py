@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / "reports" / "live-throughput.md"
 BATCHES, WORKERS = (100, 500), (1, 2)
 PEER_JOBS = {"procrastinate": 300, "pgqueuer": 3_000}
+LEAST_EVENTS = 1_000
 AIM = 2 / 3
 _IN_HAND = 2
 """A worker writes half of what is in its hand and asks about the other half meanwhile."""
@@ -282,6 +283,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args()
+    if given.events < LEAST_EVENTS:
+        parser.error(f"--events: CPU time is told in hundredths of a second, so take {LEAST_EVENTS:,} at least")
     with opened(given.events) as bench:
         machine = f"{describe_machine()}, psycopg {version('psycopg')}, httpx {version('httpx')}"
         about = partial(TEXT.format, machine=machine, server=server_in_words(bench.dsn))
