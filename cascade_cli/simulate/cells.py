@@ -137,6 +137,8 @@ def masks_of(events: Events, policies: Sequence[Policy]) -> Iterator[Ints]:
 
 def rates_in_force(events: Events, policy: Policy) -> Floats:
     """For each event the rate at which it is sampled, in [0, 1], shape (n,); it differs during a burn-in only."""
+    if not policy.burn_in_events:
+        return np.full(len(events), units_below(policy.sample_rate) / UNITS)
     grid = _Grid.of([policy])
     standing = _standing(_columns(events, grid), grid, policy)
     return units_in_force(events, standing, policy) / UNITS

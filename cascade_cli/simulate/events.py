@@ -116,7 +116,7 @@ class Events:
         """A number for each event that those of its cluster share, shape (n,)."""
         return self.clusters.cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
 
-    @property
+    @cached_property
     def clustered(self) -> bool:
         """Whether any two events share a cluster."""
         return self.clusters.n_unique() < len(self)
