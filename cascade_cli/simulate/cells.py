@@ -149,6 +149,12 @@ def reasons_of(mask: int) -> tuple[str, ...]:
     return tuple(reason for reason in REASONS if mask & BIT[reason])
 
 
+def first_reasons(events: Events, policy: Policy) -> pl.Series:
+    """For each event why it escalates under a policy, its first reason; null where it does not."""
+    first = pl.Series([next(iter(reasons_of(mask)), None) for mask in range(MASKS)], dtype=pl.String)
+    return first.gather(fired_masks(events, policy))
+
+
 def _columns(events: Events, grid: _Grid) -> _Columns:
     scores = np.searchsorted(np.array(grid.thresholds), events.verifier, side="left")
     return _Columns(
