@@ -44,6 +44,7 @@ COMMANDS = {
     "mop-up": "Order that the teacher distils again what the student wrote.",
     "undo": "Bring back what the teacher replaced for one event.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
+    "report": "Lay the evidence out on one page: may the student do the work?",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
 }

@@ -80,6 +80,11 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
+    return replace(simulate_scored(simulation, scored, request, settings), run_id=run_id)
+
+
+def simulate_scored(simulation: Simulation, scored: Scored, request: Request, settings: Settings) -> Result:
+    """The same from pairs that are scored already; the request had :data:`~cascade_cli.simulate.events.OBSERVER`."""
     events = events_of(scored)
     policies = simulation.wanted.policies
     warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
@@ -89,7 +94,7 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     else:
         figures = simulate(events, policies, read_prices(settings))
         warnings += _looks_like_a_log(events, policies[0])
-    data = {"scorer": config.fingerprint, **figures}
+    data = {"scorer": request.config.fingerprint, **figures}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
     data |= _on_request(simulation, events, data["sweep"], settings)
     if simulation.fleet:
@@ -97,7 +102,7 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     if simulation.decisions is not None:
         write_file(simulation.decisions, decision_lines(events, policies[0]))
     failure = _breakdown(simulation, scored, len(events))
-    return Result(data, simulation_blocks(data), warnings=warnings, run_id=run_id, failure=failure)
+    return Result(data, simulation_blocks(data), warnings=warnings, failure=failure)
 
 
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:

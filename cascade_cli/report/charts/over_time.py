@@ -1,0 +1,153 @@
+"""A rate by day with its intervals, and what changed when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from markupsafe import Markup
+
+from cascade_cli.console import Table
+from cascade_cli.report.charts.chart import Chart, Key, percent
+from cascade_cli.report.charts.scale import Scale, date_ticks, room_below, ticks_for, written_date
+from cascade_cli.report.charts.svg import element, line, path, shortened, text, whiskers
+
+_HEIGHT, _LEFT, _RIGHT, _BOTTOM = 300.0, 46.0, 14.0, 28.0
+_LINE = 15.0
+_LABEL_WIDTH = 120.0
+_MOST_TIPS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The rate of one day.
+
+    Attributes:
+        day: the day.
+        value: in [0, 1].
+        low: the lower end of its interval.
+        high: the upper end.
+        told: in words.
+    """
+
+    day: date
+    value: float
+    low: float
+    high: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Something that happened on a day.
+
+    Attributes:
+        day: the day.
+        label: in a word or two.
+        kind: ``change`` or ``alarm``.
+    """
+
+    day: date
+    label: str
+    kind: str
+
+
+def time_chart(
+    slug: str,
+    title: str,
+    description: str,
+    moments: Sequence[Moment],
+    table: Table,
+    *,
+    markers: Sequence[Marker] = (),
+    reference: float | None = None,
+    keys: tuple[Key, ...] = (),
+) -> Chart:
+    """Dots with whiskers by day, and a line down from each marker's words.
+
+    Args:
+        slug: of the chart.
+        title: of the chart.
+        description: of the chart.
+        moments: at least one, in order.
+        table: the figures behind them.
+        markers: in order; they may lie outside the days that are shown, and are then left out.
+        reference: a rate that must not be passed from above; None draws none.
+        keys: the legend.
+    """
+    first, last = moments[0].day, moments[-1].day
+    inside = [marker for marker in markers if first <= marker.day <= last]
+    return Chart(slug, title, description, partial(_draw, moments, inside, reference), table, keys)
+
+
+def _draw(
+    moments: Sequence[Moment], markers: Sequence[Marker], reference: float | None, width: float
+) -> tuple[float, list[Markup]]:
+    first, last = moments[0].day.toordinal(), moments[-1].day.toordinal()
+    # A single day stands in the middle of its axis.
+    x = Scale(first - (first == last), last + (first == last), _LEFT, width - _RIGHT)
+    heights = _heights([x(marker.day.toordinal()) for marker in markers])
+    top = 12 + _LINE * (max(heights, default=-1) + 1)
+    y = Scale(room_below(min([moment.low for moment in moments])), 1.0, top + _HEIGHT, top)
+    drawn = [*_axes(x, y, moments[0].day, moments[-1].day, most=ticks_for(width))]
+    if reference is not None:
+        drawn.append(line(x.start, y(reference), x.end, y(reference), "reference"))
+    for marker, height in zip(markers, heights, strict=True):
+        drawn += _marked(marker, x, y, 12 + _LINE * height)
+    return y.start + _BOTTOM, drawn + _series(moments, x, y)
+
+
+def _heights(places: Sequence[float]) -> list[int]:
+    """On which line the words of each marker stand, so that none runs into another."""
+    free: list[float] = []
+    heights = []
+    for place in places:
+        height = next((each for each, end in enumerate(free) if end <= place), len(free))
+        free[height : height + 1] = [place + _LABEL_WIDTH]
+        heights.append(height)
+    return heights
+
+
+def _axes(x: Scale, y: Scale, first: date, last: date, most: int) -> list[Markup]:
+    drawn = [line(x.start, y(tick), x.end, y(tick), "grid") for tick in y.ticks()]
+    drawn += [text(percent(tick), x.start - 6, y(tick) + 4, "tick", "end") for tick in y.ticks()]
+    days = date_ticks(first, last, most)
+    for day in days:
+        place = x(day.toordinal())
+        anchor = "end" if x.end - place < 2 * _RIGHT else "middle"
+        drawn.append(line(place, y.start, place, y.start + 4, "axis"))
+        drawn.append(text(written_date(day, days), place, y.start + 18, "tick", anchor))
+    return [*drawn, line(x.start, y.start, x.end, y.start, "axis")]
+
+
+def _marked(marker: Marker, x: Scale, y: Scale, base: float) -> list[Markup]:
+    place = x(marker.day.toordinal())
+    left = place > x.end - _LABEL_WIDTH
+    words = shortened(marker.label, _LABEL_WIDTH, 12)
+    beside, anchor = (place - 4, "end") if left else (place + 4, "start")
+    return [
+        line(place, base - 9, place, y.start, f"marker {marker.kind}"),
+        text(words, beside, base, f"marker-label {marker.kind}", anchor),
+    ]
+
+
+def _series(moments: Sequence[Moment], x: Scale, y: Scale) -> list[Markup]:
+    places = [(x(moment.day.toordinal()), moment) for moment in moments]
+    dots = [
+        element(
+            "circle",
+            *([element("title", moment.told)] if len(moments) <= _MOST_TIPS else []),
+            cx=place,
+            cy=y(moment.value),
+            r=3,
+            class_="dot plain",
+        )
+        for place, moment in places
+    ]
+    return [
+        whiskers(((place, y(moment.low), y(moment.high)) for place, moment in places), "whisker thin"),
+        path([(place, y(moment.value)) for place, moment in places], "thread"),
+        *dots,
+    ]
