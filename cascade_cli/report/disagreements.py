@@ -12,14 +12,30 @@ from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring import Explanation, answered, explain, shown_event
 from scorers import ScoringConfig
 
-MOST_TEXT = 2_000
-"""Characters of an event's text."""
-MOST_VALUE = 300
-"""Characters of one field."""
-MOST_FIELDS = 12
-"""Fields of one item."""
-MOST_ITEMS = 40
-"""Pairs of items of one event: those that differ first."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of an event is shown.
+
+    Attributes:
+        text: characters of its text.
+        value: characters of one field.
+        fields: of one item.
+        items: pairs of items: those that differ first.
+        equal: whether pairs that are equal are shown, too.
+    """
+
+    text: int
+    value: int
+    fields: int
+    items: int
+    equal: bool = False
+
+
+BRIEF = Limits(text=2_000, value=300, fields=12, items=40)
+"""One of several on a page."""
+LONG = Limits(text=100_000, value=10_000, fields=100, items=2_000, equal=True)
+"""One on a page of its own."""
 
 Key = tuple[str, str | None, str, int]
 """Event, prompt hash, student, sample."""
@@ -129,12 +145,14 @@ def key_of(row: Row) -> Key:
     return row.trace.event_id, row.trace.system_prompt_hash, answer.student_model, answer.sample_index
 
 
-def disagreement_of(row: Row, config: ScoringConfig) -> Disagreement:
+def disagreement_of(row: Row, config: ScoringConfig, limits: Limits = BRIEF) -> Disagreement:
     """One recorded pair as a page shows it."""
     trace, event = row.trace, shown_event(row.trace)
     explanation = explain(row, config)
-    pairs = [_pair(section, each) for section, found in explanation["sections"].items() for each in found]
+    pairs = [_pair(section, each, limits) for section, found in explanation["sections"].items() for each in found]
     differing = sorted((each for each in pairs if each.verdict != "equal"), key=lambda each: not each.critical)
+    equal = [each for each in pairs if each.verdict == "equal"]
+    shown_pairs = (differing + equal if limits.equal else differing)[: limits.items]
     return Disagreement(
         event_id=trace.event_id,
         prompt_hash=trace.system_prompt_hash,
@@ -143,10 +161,10 @@ def disagreement_of(row: Row, config: ScoringConfig) -> Disagreement:
         agreement=explanation["agreement"],
         agrees=explanation["agrees"],
         note=_note(explanation),
-        text=None if event.content is None else cut(event.content, MOST_TEXT),
-        pairs=tuple(differing[:MOST_ITEMS]),
-        equal=len(pairs) - len(differing),
-        left_out=max(0, len(differing) - MOST_ITEMS),
+        text=None if event.content is None else cut(event.content, limits.text),
+        pairs=tuple(shown_pairs),
+        equal=len(equal),
+        left_out=max(0, len(differing) - limits.items),
     )
 
 
@@ -161,22 +179,22 @@ def _note(explanation: Explanation) -> str:
     return "No extraction can be read from the student's answer." if explanation["invalid_json"] else ""
 
 
-def _pair(section: str, aligned: Mapping[str, Any]) -> ItemPair:
+def _pair(section: str, aligned: Mapping[str, Any], limits: Limits) -> ItemPair:
     verdict = "equal" if aligned["strict"] else "accepted" if aligned["accepted"] else "unmatched"
-    fields = tuple(_fields(aligned["gold"], aligned["predicted"]))
+    fields = tuple(_fields(aligned["gold"], aligned["predicted"], limits))
     return ItemPair(section, verdict, aligned["kind"], aligned["critical"], aligned["reason"], fields)
 
 
-def _fields(gold: object, predicted: object) -> Iterable[Field]:
+def _fields(gold: object, predicted: object, limits: Limits) -> Iterable[Field]:
     """The fields of two items in the order of the teacher's; an item that is no object is one field without a name."""
     ours, theirs = _as_fields(gold), _as_fields(predicted)
-    for name in islice(dict.fromkeys((*ours, *theirs)), MOST_FIELDS):
+    for name in islice(dict.fromkeys((*ours, *theirs)), limits.fields):
         same = name in ours and name in theirs and ours[name] == theirs[name]
-        yield Field(str(cut(name, MOST_VALUE)), _side(ours, name), _side(theirs, name), same)
+        yield Field(str(cut(name, limits.value)), _side(ours, name, limits), _side(theirs, name, limits), same)
 
 
-def _side(fields: Mapping[str, str], name: str) -> Cut | None:
-    return cut(fields[name], MOST_VALUE) if name in fields else None
+def _side(fields: Mapping[str, str], name: str, limits: Limits) -> Cut | None:
+    return cut(fields[name], limits.value) if name in fields else None
 
 
 def _as_fields(item: object) -> dict[str, str]:

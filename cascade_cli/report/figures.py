@@ -157,18 +157,9 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
     Raises:
         UsageError: the answers are of several students, or a name is unknown.
     """
-    policy = asked.wanted.base
-    log = _is_a_log(scored, policy)
-    simulation = Simulation(
-        asked.pairs,
-        asked.wanted,
-        asked.preset,
-        target_residual=asked.target_residual,
-        logged=policy if log else None,
-        fleet=not log and _is_timed(scored),
-    )
+    policy, simulation = asked.wanted.base, simulation_of(asked, scored)
     simulated = simulate_scored(simulation, scored, request, settings)
-    watched = Watch(asked.pairs, policy if log else replace(policy, sample_rate=_SAYS_ALL), asked.floor)
+    watched = Watch(asked.pairs, policy if simulation.logged else replace(policy, sample_rate=_SAYS_ALL), asked.floor)
     return Figures(
         score=summarize(scored, replace(request, by=(_PROMPT_HASH,))),
         days=agreement_by(scored, replace(request, by=(_DAY,))),
@@ -179,6 +170,20 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
         worst=(),
         provenance=provenance_of(asked.pairs, scored, settings),
         warnings=tuple(dict.fromkeys((*warnings_of(scored), *simulated.warnings))),
+    )
+
+
+def simulation_of(asked: Report, scored: Scored) -> Simulation:
+    """What is asked of ``cascade simulate`` about these pairs: other things of a worker's log than of a record."""
+    policy = asked.wanted.base
+    log = _is_a_log(scored, policy)
+    return Simulation(
+        asked.pairs,
+        asked.wanted,
+        asked.preset,
+        target_residual=asked.target_residual,
+        logged=policy if log else None,
+        fleet=not log and _is_timed(scored),
     )
 
 

@@ -40,7 +40,7 @@ def run_report(asked: Report, settings: Settings, console: Console) -> Result:
         failure = NothingEvaluated("There is no recorded pair to report on.", hint="The page says what to run.")
         return _result(page, None, None, failure)
     shown = redacted(figures) if asked.redact else figures
-    verdict = _verdict(shown, asked)
+    verdict = verdict_of(shown, asked)
     page = _page(sections_of(shown), verdict, asked, console.output, now)
     return _result(page, shown, verdict, None)
 
@@ -52,7 +52,8 @@ def _figures(asked: Report, settings: Settings, console: Console) -> Figures | N
     return gather(asked, settings, console)
 
 
-def _verdict(figures: Figures, asked: Report) -> Verdict:
+def verdict_of(figures: Figures, asked: Report) -> Verdict:
+    """The student held against what was asked."""
     against = Asked(FLOOR if asked.floor is None else asked.floor, asked.target_residual)
     return judge(figures.newest, figures.score, figures.simulation, figures.monitor, against)
 

@@ -83,9 +83,19 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     return replace(simulate_scored(simulation, scored, request, settings), run_id=run_id)
 
 
-def simulate_scored(simulation: Simulation, scored: Scored, request: Request, settings: Settings) -> Result:
-    """The same from pairs that are scored already; the request had :data:`~cascade_cli.simulate.events.OBSERVER`."""
-    events = events_of(scored)
+def simulate_scored(
+    simulation: Simulation, scored: Scored, request: Request, settings: Settings, events: Events | None = None
+) -> Result:
+    """The same from pairs that are scored already.
+
+    Args:
+        simulation: what was asked.
+        scored: its request had :data:`~cascade_cli.simulate.events.OBSERVER`.
+        request: with which they were scored.
+        settings: as resolved.
+        events: those of the pairs, for whoever keeps them; None makes them.
+    """
+    events = events_of(scored) if events is None else events
     policies = simulation.wanted.policies
     warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
     warnings += check_names(simulation.wanted, events)

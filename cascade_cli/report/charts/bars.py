@@ -11,10 +11,9 @@ from markupsafe import Markup
 from cascade_cli.console import Table
 from cascade_cli.report.charts.chart import Chart, Key
 from cascade_cli.report.charts.scale import Scale, ticks_for
-from cascade_cli.report.charts.svg import element, line, shortened, text
+from cascade_cli.report.charts.svg import element, line, shortened, text, width_of
 
 _ROW, _BAR, _TOP, _BOTTOM, _SIDE = 38.0, 12.0, 6.0, 24.0, 12.0
-_VALUE_WIDTH = 190.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _draw(bars: Sequence[Bar], width: float) -> tuple[float, list[Markup]]:
 
 def _row(bar: Bar, x: Scale, top: float, width: float) -> list[Markup]:
     drawn = [
-        text(shortened(bar.label, width - _VALUE_WIDTH - 2 * _SIDE), _SIDE, top + 14, "label"),
+        text(shortened(bar.label, width - width_of(bar.told) - 3 * _SIDE), _SIDE + 4, top + 14, "label"),
         text(bar.told, width - _SIDE, top + 14, "value", "end"),
     ]
     began = 0.0

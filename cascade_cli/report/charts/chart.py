@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from cascade_cli.console import Table
-from cascade_cli.report.charts.svg import element
+from cascade_cli.report.charts.svg import diamond, element, line
 
 Draw = Callable[[float], tuple[float, Sequence[Markup]]]
 """A width in pixels -> the height, and what is drawn."""
@@ -19,12 +19,25 @@ class Key:
     """One entry of a legend.
 
     Attributes:
-        mark: the class of its mark: colour and, beside colour, shape or dash.
+        mark: the class of its mark: colour and, beside colour, dash.
         words: what it stands for.
+        shape: ``line``, ``block``, ``dot`` or ``diamond``.
     """
 
     mark: str
     words: str
+    shape: str = "line"
+
+    @property
+    def svg(self) -> Markup:
+        """The mark beside the words."""
+        drawn = {
+            "line": line(0, 7, 26, 7, f"curve {self.mark}"),
+            "block": element("rect", x=3, y=1, width=20, height=12, class_=f"bar {self.mark}"),
+            "dot": element("circle", cx=13, cy=7, r=4, class_=self.mark),
+            "diamond": diamond(13, 7, 6, self.mark),
+        }[self.shape]
+        return element("svg", drawn, viewBox="0 0 26 14", width=26, height=14, class_="key", aria_hidden="true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,11 @@ class Chart:
         )
 
 
+def ratio(value: float) -> str:
+    """A ratio on an axis."""
+    return f"{value:.3g}"
+
+
 def percent(value: float) -> str:
     """A share on an axis or beside a mark."""
-    return f"{value * 100:.3g} %" if abs(value) < 1 else f"{value:.0%}".replace("%", " %")
+    return f"{value * 100:.3g}%"

@@ -62,7 +62,7 @@ def frontier_chart(
 ) -> Chart:
     """Curves, and the policies of a sweep as dots with whiskers, the one in force as a diamond."""
     keys = tuple(Key(curve.mark, curve.name) for curve in curves)
-    keys += (Key("swept", "policies of the sweep"), Key("operating", "policy in force"))
+    keys += (Key("swept", "policies of the sweep", "dot"), Key("operating", "policy in force", "diamond"))
     return Chart(slug, title, description, partial(_draw, curves, operations), table, keys)
 
 

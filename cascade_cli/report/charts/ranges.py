@@ -11,10 +11,9 @@ from markupsafe import Markup
 from cascade_cli.console import Table
 from cascade_cli.report.charts.chart import Chart, percent
 from cascade_cli.report.charts.scale import Scale, room_below, ticks_for
-from cascade_cli.report.charts.svg import element, line, shortened, text
+from cascade_cli.report.charts.svg import element, line, shortened, text, width_of
 
 _ROW, _TOP, _BOTTOM, _SIDE = 40.0, 8.0, 24.0, 12.0
-_VALUE_WIDTH = 210.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _anchor(place: float, x: Scale) -> str:
 
 def _row(each: Range, x: Scale, top: float, width: float) -> list[Markup]:
     middle = top + 28
-    label = shortened(each.label, width - _VALUE_WIDTH - 2 * _SIDE)
+    label = shortened(each.label, width - width_of(each.told) - 3 * _SIDE)
     drawn = [
         text(label, _SIDE, top + 16, "label"),
         text(each.told, width - _SIDE, top + 16, "value", "end"),

@@ -66,10 +66,15 @@ def diamond(x: float, y: float, radius: float, class_: str) -> Markup:
     )
 
 
+def width_of(words: str, size: float = 13) -> float:
+    """About how many pixels words take."""
+    return len(words) * size * _EM_SHARE
+
+
 def shortened(words: str, width: float, size: float = 13) -> str:
     """The words as far as they fit into a width of so many pixels."""
     words = sanitize(words)
-    most = max(int(width / (size * _EM_SHARE)), 1)
+    most = max(int(width / width_of("m", size)), 1)
     return words if len(words) <= most else words[: most - 1] + _ELLIPSIS
 
 

@@ -49,8 +49,8 @@ def kinds_section(figures: Figures) -> Section:
         return Section("kinds", "Kinds of difference", (told,))
     title = "Differences between the two answers, by kind and section (items)"
     said = ", ".join(f"{record['kind']} {count(record['count'])}" for record in records[:5])
-    keys = tuple(Key(mark, section) for mark, section in zip(_MARKS, SECTIONS, strict=True))
-    keys += (Key("whole", "the answer as a whole"),)
+    keys = tuple(Key(mark, section, "block") for mark, section in zip(_MARKS, SECTIONS, strict=True))
+    keys += (Key("whole", "the answer as a whole", "block"),)
     chart = bar_chart(
         "kinds",
         title,

@@ -12,7 +12,7 @@ from cascade_cli.report.words import count
 
 _FACTS = (Column("what", "what"), Column("value", "value"))
 _SETTINGS = (Column("key", "setting"), Column("value", "value"), Column("origin", "from"))
-_RUNS = (
+RUNS = (
     Column("run_id", "run"),
     Column("command", "command"),
     Column("started_at", "started", moment),
@@ -37,7 +37,7 @@ def origin_section(figures: Figures) -> Section:
         blocks.append(Folded("All settings, secrets masked", Table(_SETTINGS, settings, "")))
     if origin.runs:
         runs = [asdict(run) for run in origin.runs]
-        blocks.append(Folded("The latest runs in this workspace", Table(_RUNS, runs, "")))
+        blocks.append(Folded("The latest runs in this workspace", Table(RUNS, runs, "")))
     if figures.warnings:
         blocks += [Paragraph(told, "warning") for told in figures.warnings]
     blocks.append(_again(figures))

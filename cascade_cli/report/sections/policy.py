@@ -45,7 +45,7 @@ def escalation_section(figures: Figures) -> Section:
         )
         for record in records
     ]
-    keys = (Key("first", "the first gate that fires, which is the reason"), Key("outline", "fires at all"))
+    keys = (Key("first", "the first gate that fires, which is the reason", "block"), Key("outline", "fires at all", "block"))
     said = ", ".join(f"{bar.label}: {bar.told}" for bar in bars)
     chart = bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
     lead = Paragraph(
@@ -200,7 +200,7 @@ def _fleet_chart(lines: Sequence[Data]) -> Chart:
         )
         for line in lines
     ]
-    keys = (Key("first", "on calls"), Key("idle", "booting and idle"))
+    keys = (Key("first", "on calls", "block"), Key("idle", "booting and idle", "block"))
     said = "; ".join(f"{bar.label}: {bar.told}" for bar in bars)
     return bar_chart("fleet", title, f"{said}.", bars, Table(_FLEET, lines, title), keys)
 

@@ -26,7 +26,7 @@
   };
   const compare = (a, b) =>
     typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
-  document.querySelectorAll("table:not(.items)").forEach((table) => {
+  document.querySelectorAll("table:not(.items, .listing)").forEach((table) => {
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
