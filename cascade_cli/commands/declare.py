@@ -1,7 +1,7 @@
 """How a command is declared: the options that all share, read before its body; its result, shown after it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,7 +81,8 @@ class Command(TyperCommand):
         ctx.obj = session
         result: Result = super().invoke(ctx)
         session.console.show(ctx.command_path.removeprefix("cascade "), result)
-        return result
+        # What ends it later is no second result: the one document stands.
+        return result if result.goes_on is None else replace(result, failure=result.goes_on())
 
 
 def _keep_inputs(output: Path | None, arguments: Iterable[object]) -> None:

@@ -274,6 +274,15 @@ LIVE_METRICS_PORT: Setting[int | None] = Setting(
     "live.metrics_port", _OPTIONAL_PORT, None, "Where metrics and health are served; nothing serves none."
 )
 
+DASHBOARD_TOKEN = Setting(
+    "dashboard.token",
+    _OPTIONAL_TEXT,
+    None,
+    "What every request to the dashboard must carry; off loopback one is made where none is set.",
+    env="CASCADE_DASHBOARD_TOKEN",
+    secret=True,
+)
+
 SETTINGS: tuple[Setting[object], ...] = tuple(
     declared for declared in list(globals().values()) if isinstance(declared, Setting)
 )

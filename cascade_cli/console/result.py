@@ -83,6 +83,7 @@ class Result:
         partial: True when a limit or a signal ended the work before its end.
         gate: the verdict on the gates that were asked for; None where none was.
         failure: a verdict whose exit status the process ends with although there is a result to show.
+        goes_on: what the command does once its result was shown, until a signal ends it; returns what that was.
         page: where the command composes one. Written to the file that was asked for, it leaves standard output to the
             result.
     """
@@ -95,4 +96,5 @@ class Result:
     partial: bool = False
     gate: Mapping[str, object] | None = None
     failure: CascadeError | None = None
+    goes_on: Callable[[], CascadeError | None] | None = None
     page: Page | None = None

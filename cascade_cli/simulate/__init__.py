@@ -4,7 +4,7 @@ from cascade_cli.simulate.cells import BIT, Floats, Ints, fired_masks, first_rea
 from cascade_cli.simulate.events import AGREES, NO_LABEL, OBSERVER, Events, events_of
 from cascade_cli.simulate.figures import estimate_figures, policy_figures, rate_figures
 from cascade_cli.simulate.planning import detection_plan
-from cascade_cli.simulate.policies import Wanted, read_wanted, split_names
+from cascade_cli.simulate.policies import Wanted, read_thresholds, read_wanted, split_names
 from cascade_cli.simulate.sampled import is_a_log
 from cascade_cli.simulate.simulate_run import Simulation, run_simulate, simulate_scored, too_many_unreadable
 from cascade_cli.simulate.tables import PLAN
@@ -30,6 +30,7 @@ __all__ = [
     "policy_figures",
     "rate_figures",
     "rates_in_force",
+    "read_thresholds",
     "read_wanted",
     "read_ways",
     "run_simulate",
