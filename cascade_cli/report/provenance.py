@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from cascade_cli import __version__
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.recording import shown_settings
+from cascade_cli.redaction import MASK
 from cascade_cli.scoring import PairSource, Scored
 from cascade_cli.workspace import Run, Workspace
 
@@ -48,6 +50,13 @@ class Provenance:
     students: tuple[str, ...]
     settings: Mapping[str, tuple[str | None, str]]
     runs: tuple[Run, ...] = ()
+
+    @property
+    def argument(self) -> str:
+        """How a command is told the same input."""
+        if self.source == MASK:
+            return "FILE"
+        return shlex.quote(self.source) if self.source_bytes is not None else f"--workspace {shlex.quote(self.source)}"
 
 
 def provenance_of(pairs: PairSource, scored: Scored, settings: Settings) -> Provenance:

@@ -9,12 +9,13 @@ from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from cascade_cli.console import Column, Record, Table, sanitize, sanitize_lines
+from cascade_cli.console import Column, Record, Table, sanitize
 from cascade_cli.report import parts
 from cascade_cli.report.charts import Chart
-from cascade_cli.report.disagreements import Cut, cut
+from cascade_cli.report.disagreements import cut
+from cascade_cli.report.marking import marked
 from cascade_cli.report.parts import Block, Section
 from cascade_cli.report.verdict import Verdict
 from cascade_cli.report.words import ratio
@@ -52,7 +53,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"kind": kind_of, "cell": cell, "lines": lines, "align": align, "brief": brief, "ratio": ratio}
+    found.filters |= {"kind": kind_of, "cell": cell, "marked": marked, "align": align, "brief": brief, "ratio": ratio}
     found.globals |= {"wide": WIDE, "narrow": NARROW}
     return found
 
@@ -77,11 +78,6 @@ def brief(text: str | None) -> str:
 def align(column: Column) -> str:
     """The class of a column's cells."""
     return "number" if column.align == "right" else "words"
-
-
-def lines(text: Cut) -> Markup:
-    """A text of several lines, whose line ends stay."""
-    return escape(sanitize_lines(text.text))
 
 
 @cache

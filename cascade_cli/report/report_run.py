@@ -32,8 +32,8 @@ def run_report(asked: Report, settings: Settings, console: Console) -> Result:
     """
     if asked.pairs.location == "-":
         raise UsageError("A report reads its pairs twice, and standard input cannot be.", hint="Give it a file.")
-    now = datetime.now(UTC)
     figures = _figures(asked, settings, console)
+    now = datetime.now(UTC) if figures is None else figures.provenance.made_at
     if figures is None or figures.empty:
         source = asked.pairs.location or str(settings[WORKSPACE_PATH])
         page = _page(nothing_yet("the input" if asked.redact else source), None, asked, console.output, now)

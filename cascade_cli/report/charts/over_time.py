@@ -30,6 +30,7 @@ class Moment:
         low: the lower end of its interval.
         high: the upper end.
         told: in words.
+        sparse: it rests on so few events that its interval says nothing; drawn as a ring without one.
     """
 
     day: date
@@ -37,6 +38,7 @@ class Moment:
     low: float
     high: float
     told: str
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def _draw(
     x = Scale(first - (first == last), last + (first == last), _LEFT, width - _RIGHT)
     heights = _heights([x(marker.day.toordinal()) for marker in markers])
     top = 12 + _LINE * (max(heights, default=-1) + 1)
-    y = Scale(room_below(min([moment.low for moment in moments])), 1.0, top + _HEIGHT, top)
+    lowest = min(moment.value if moment.sparse else moment.low for moment in moments)
+    y = Scale(room_below(lowest), 1.0, top + _HEIGHT, top)
     drawn = [*_axes(x, y, moments[0].day, moments[-1].day, most=ticks_for(width))]
     if reference is not None:
         drawn.append(line(x.start, y(reference), x.end, y(reference), "reference"))
@@ -135,19 +138,16 @@ def _marked(marker: Marker, x: Scale, y: Scale, base: float) -> list[Markup]:
 
 def _series(moments: Sequence[Moment], x: Scale, y: Scale) -> list[Markup]:
     places = [(x(moment.day.toordinal()), moment) for moment in moments]
-    dots = [
-        element(
-            "circle",
-            *([element("title", moment.told)] if len(moments) <= _MOST_TIPS else []),
-            cx=place,
-            cy=y(moment.value),
-            r=3,
-            class_="dot plain",
-        )
-        for place, moment in places
-    ]
+    firm = [(place, moment) for place, moment in places if not moment.sparse]
+    tips = len(moments) <= _MOST_TIPS
     return [
-        whiskers(((place, y(moment.low), y(moment.high)) for place, moment in places), "whisker thin"),
-        path([(place, y(moment.value)) for place, moment in places], "thread"),
-        *dots,
+        whiskers(((place, y(moment.low), y(moment.high)) for place, moment in firm), "whisker thin"),
+        path([(place, y(moment.value)) for place, moment in firm], "thread"),
+        *(_dot(moment, place, y(moment.value), tip=tips) for place, moment in places),
     ]
+
+
+def _dot(moment: Moment, x: float, y: float, *, tip: bool) -> Markup:
+    told = [element("title", moment.told)] if tip else []
+    radius, mark = (2.5, "dot faint") if moment.sparse else (3, "dot plain")
+    return element("circle", *told, cx=x, cy=y, r=radius, class_=mark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,7 +38,14 @@ class Range:
 
 
 def range_chart(
-    slug: str, title: str, description: str, ranges: Sequence[Range], table: Table, *, reference: float | None = None
+    slug: str,
+    title: str,
+    description: str,
+    ranges: Sequence[Range],
+    table: Table,
+    *,
+    reference: float | None = None,
+    written: Callable[[float], str] = percent,
 ) -> Chart:
     """A dot and a whisker for each estimate, its words above.
 
@@ -49,16 +56,19 @@ def range_chart(
         ranges: from top to bottom.
         table: the figures behind them.
         reference: a value that they are held against; None draws none.
+        written: a value of the axis in words.
     """
-    return Chart(slug, title, description, partial(_draw, ranges, reference), table)
+    return Chart(slug, title, description, partial(_draw, ranges, reference, written), table)
 
 
-def _draw(ranges: Sequence[Range], reference: float | None, width: float) -> tuple[float, list[Markup]]:
+def _draw(
+    ranges: Sequence[Range], reference: float | None, written: Callable[[float], str], width: float
+) -> tuple[float, list[Markup]]:
     bottom = _TOP + _ROW * len(ranges)
     ends = [each for one in ranges for each in (one.low, one.value) if each is not None]
     lowest = min([*ends, *([] if reference is None else [reference])], default=0.0)
     x = Scale(room_below(lowest), 1.0, _SIDE, width - _SIDE)
-    drawn = list(_axis(x, bottom, most=ticks_for(width)))
+    drawn = list(_axis(x, bottom, ticks_for(width), written))
     if reference is not None:
         drawn.append(line(x(reference), _TOP, x(reference), bottom, "reference"))
     for place, each in enumerate(ranges):
@@ -66,9 +76,9 @@ def _draw(ranges: Sequence[Range], reference: float | None, width: float) -> tup
     return bottom + _BOTTOM, drawn
 
 
-def _axis(x: Scale, bottom: float, most: int) -> list[Markup]:
+def _axis(x: Scale, bottom: float, most: int, written: Callable[[float], str]) -> list[Markup]:
     drawn = [line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(most)]
-    drawn += [text(percent(tick), x(tick), bottom + 16, "tick", _anchor(x(tick), x)) for tick in x.ticks(most)]
+    drawn += [text(written(tick), x(tick), bottom + 16, "tick", _anchor(x(tick), x)) for tick in x.ticks(most)]
     return [*drawn, line(x.start, bottom, x.end, bottom, "axis")]
 
 

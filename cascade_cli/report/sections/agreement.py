@@ -9,6 +9,7 @@ from typing import Any
 from cascade_cli.console import Column, Table
 from cascade_cli.report.charts import Chart, Marker, Moment, Range, range_chart, time_chart
 from cascade_cli.report.charts.chart import Key
+from cascade_cli.report.charts.chart import ratio as axis_ratio
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
 from cascade_cli.report.verdict import has_gone_off
@@ -23,6 +24,7 @@ MOST_HASHES = 25
 MOST_IN_TABLE = 200
 MOST_DAYS = 366
 _MOST_MARKERS = 12
+_FEW_A_DAY = 10
 _NO_HASH = "(no hash)"
 
 
@@ -57,7 +59,7 @@ def _f1_chart(total: Group) -> Chart:
     ]
     named = ", ".join(f"{each.label} {each.told}" for each in ranges)
     title = "F1 of the student's items against the teacher's, by section (95 % interval)"
-    return range_chart("f1", title, f"Micro F1: {named}.", ranges, Table(_F1, lines, title))
+    return range_chart("f1", title, f"Micro F1: {named}.", ranges, Table(_F1, lines, title), written=axis_ratio)
 
 
 def _f1_told(micro: Group) -> str:
@@ -98,17 +100,29 @@ def _exclusions(figures: Figures) -> Paragraph:
 
 def hashes_section(figures: Figures) -> Section:
     """Agreement by the teacher's prompt."""
-    groups = figures.score["groups"]
+    groups = _in_order(figures)
     title = "Agreement by prompt hash (95 % interval)"
-    drawn, rest = groups[:MOST_HASHES], groups[MOST_HASHES:]
-    if rest:
-        drawn = sorted(groups, key=lambda group: -group["pairs"])[:MOST_HASHES]
+    drawn = _largest(groups, MOST_HASHES)
     ranges = [_hash_range(group, figures.newest) for group in drawn]
     total = figures.score["total"]["agreement"]
     ranges.append(Range("all", total["rate"], total["low"], total["high"], estimate(total), "total"))
     told = f"{len(groups):,} prompt hashes. Lowest: {_lowest(groups)}."
     chart = range_chart("hashes", title, told, ranges, _hash_table(groups, title))
     return Section("hashes", "By prompt hash", (chart, *_hash_notes(groups, figures.newest, len(drawn))))
+
+
+def _in_order(figures: Figures) -> list[Group]:
+    """The groups by the moments of their first traces, those without any at the end."""
+    places = {name: place for place, (name, _) in enumerate(figures.beginnings)}
+    return sorted(
+        figures.score["groups"], key=lambda group: places.get(group["key"]["system_prompt_hash"], len(places))
+    )
+
+
+def _largest(groups: Sequence[Group], most: int) -> list[Group]:
+    """The groups with most pairs, in the order in which they come."""
+    kept = sorted(range(len(groups)), key=lambda place: -groups[place]["pairs"])[:most]
+    return [groups[place] for place in sorted(kept)]
 
 
 def _hash_range(group: Group, newest: str | None) -> Range:
@@ -155,8 +169,7 @@ _HASHES = (
 
 
 def _hash_table(groups: Sequence[Group], title: str) -> Table:
-    by_size = sorted(groups, key=lambda group: -group["pairs"]) if len(groups) > MOST_IN_TABLE else groups
-    return Table(_HASHES, by_size[:MOST_IN_TABLE], title)
+    return Table(_HASHES, _largest(groups, MOST_IN_TABLE), title)
 
 
 def _hash_notes(groups: Sequence[Group], newest: str | None, drawn: int) -> list[Block]:
@@ -191,7 +204,12 @@ def days_section(figures: Figures) -> Section:
         [_moment(day) for day in shown],
         Table(_DAYS, [{"day": day["key"]["day"], **day["agreement"]} for day in shown], title),
         markers=_markers(figures),
-        keys=(Key("change", "a prompt hash begins"), Key("alarm", "an alarm goes off")),
+        keys=(
+            Key("dot plain", f"a day of {_FEW_A_DAY} events at least", "dot"),
+            Key("dot faint", "fewer, without their interval", "dot"),
+            Key("change", "a prompt hash begins"),
+            Key("alarm", "an alarm goes off"),
+        ),
     )
     left_out = len(dated) - len(shown)
     notes = (Paragraph(f"{left_out:,} earlier days are left out.", "note"),) if left_out else ()
@@ -216,12 +234,11 @@ def _moment(day: Group) -> Moment:
     found = day["agreement"]
     when = date.fromisoformat(day["key"]["day"])
     low, high = (found[end] if found[end] is not None else found["rate"] for end in ("low", "high"))
-    return Moment(when, found["rate"], low, high, f"{when}: {estimate(found)}")
+    return Moment(when, found["rate"], low, high, f"{when}: {estimate(found)}", found["n"] < _FEW_A_DAY)
 
 
 def _markers(figures: Figures) -> list[Marker]:
-    largest = sorted(figures.score["groups"], key=lambda group: -group["pairs"])[:_MOST_MARKERS]
-    named = {group["key"]["system_prompt_hash"] for group in largest}
+    named = {group["key"]["system_prompt_hash"] for group in _largest(figures.score["groups"], _MOST_MARKERS)}
     markers = [Marker(at.date(), name or _NO_HASH, "change") for name, at in figures.beginnings if name in named]
     for each in figures.monitor["hashes"]:
         for alarm in ("floor_alarm", "change_alarm"):

@@ -92,11 +92,14 @@ def worst_section(figures: Figures) -> Section:
             Paragraph(
                 f"The {len(figures.worst)} events that agree least among those whose answer has items, the worst first."
                 f" {count(unreadable)} answers that are missing or unreadable, and {count(total['empty'])} without"
-                " items, are left out here: there is nothing to lay side by side."
+                " items, are left out here: there is nothing to lay side by side. In the texts, what only the teacher"
+                " says is underlined, what only the student says is underlined with dashes."
             )
         )
         blocks.append(Diffs(figures.worst))
     else:
         blocks.append(Paragraph("No event is shown: none was asked for, or no answer has items."))
-    blocks.append(Commands((("cascade score FILE --explain EVENT", "any other event, item by item"),)))
+    blocks.append(
+        Commands(((f"cascade score {figures.provenance.argument} --explain EVENT", "any other event, item by item"),))
+    )
     return Section("worst", "The worst disagreements", tuple(blocks))

@@ -45,7 +45,10 @@ def escalation_section(figures: Figures) -> Section:
         )
         for record in records
     ]
-    keys = (Key("first", "the first gate that fires, which is the reason", "block"), Key("outline", "fires at all", "block"))
+    keys = (
+        Key("first", "the first gate that fires, which is the reason", "block"),
+        Key("outline", "fires at all", "block"),
+    )
     said = ", ".join(f"{bar.label}: {bar.told}" for bar in bars)
     chart = bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
     lead = Paragraph(
@@ -174,9 +177,8 @@ def fleet_section(figures: Figures) -> Section:
     fleet = cost.get("fleet")
     if fleet is None:
         why = "A fleet's replay needs a full record whose every event has created_at and llm_chunk_ms."
-        commands = Commands(
-            (("cascade simulate FILE --fleet --cost fleet.usd_per_hour=2", "boots, waits and dollars"),)
-        )
+        command = f"cascade simulate {figures.provenance.argument} --fleet --cost fleet.usd_per_hour=2"
+        commands = Commands(((command, "boots, waits and dollars"),))
         return Section("fleet", "The teacher's fleet", (Paragraph(why), commands))
     lines = [
         {
