@@ -59,7 +59,11 @@ def read_knobs(query: QueryParams, wanted: Wanted) -> Knobs:
 
 
 def turned(snapshot: Snapshot, knobs: Knobs) -> Result:
-    """As ``cascade simulate`` of these policies; without the fleet, whose replay takes longer than one waits."""
+    """As ``cascade simulate`` of these policies, without the fleet, whose replay takes longer than one waits.
+
+    Other categories change what escalates, as with ``--vary categories``. Which misses are critical, and so what
+    agrees, stays as it was scored.
+    """
     simulation = replace(simulation_of(snapshot.asked, snapshot.reading.scored), wanted=knobs.wanted, fleet=False)
     return simulate_scored(
         simulation, snapshot.reading.scored, snapshot.request, snapshot.settings, events=snapshot.events

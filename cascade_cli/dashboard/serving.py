@@ -30,8 +30,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= _LONGEST_PORT:
         raise UsageError(f"There is no port {port}.", hint=f"Ports go from 0, any that is free, to {_LONGEST_PORT}.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((host, port), family=family)
     except socket.gaierror as error:
         raise UsageError(f"There is no host {host!r} here.", hint="Leave --host out for this machine alone.") from error
