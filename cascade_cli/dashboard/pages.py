@@ -36,7 +36,7 @@ class View:
 
     Attributes:
         title: its heading.
-        twin: the address of the same figures as JSON.
+        twin: the address of the same figures as JSON; None where there are none.
         sections: of the report.
         template: draws it.
         verdict: stands above the sections; None for none.
@@ -44,7 +44,7 @@ class View:
     """
 
     title: str
-    twin: str
+    twin: str | None
     sections: tuple[Section, ...] = ()
     template: str = "sections.html.j2"
     verdict: Verdict | None = None
@@ -170,7 +170,7 @@ def compare(look: Look) -> View:
     chosen = {side: look.query.get(side) for side in ("a", "b")}
     more = {"students": students, "chosen": chosen}
     if not all(chosen.values()):
-        return View("Compare", "/api/compare.json", (_how_to_compare(students),), "compare.html.j2", more=more)
+        return View("Compare", None, (_how_to_compare(students),), "compare.html.j2", more=more)
     _, result = twins.compare(look)
     blocks = _as_blocks(comparison_blocks(result.data, (chosen["a"] or "", chosen["b"] or "")))  # type: ignore[arg-type]
     section = Section("comparison", "B against A, paired", blocks)

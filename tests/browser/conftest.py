@@ -45,7 +45,7 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 - without one nothing is made
     """A folder whose workspace holds some of the shipped pairs, scored."""
     folder = tmp_path_factory.mktemp("shipped")
     write_pairs(folder / "pairs.jsonl", shipped_pairs())

@@ -41,7 +41,7 @@ def _pair(event_id: str, text: str, number: int = 0) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def hostile(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: ARG001 - as elsewhere
     """A dashboard over nothing but hostile text, as names, ids, categories, arenas and hashes."""
     folder = tmp_path_factory.mktemp("hostile")
     planted = [_pair(f"planted {text[:200]}", text, number) for number, text in enumerate(PLANTED)]

@@ -31,11 +31,11 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(PACKAGE_PARENT), **(more or {})}
 
 
-def cascade(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Any:
+def cascade(folder: Path, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = PATIENCE_S) -> Any:
     """``data`` of a command's one JSON document."""
     command = [sys.executable, "-m", "cascade_cli", *words, "--json"]
     done = subprocess.run(
-        command, cwd=folder, env=environment(env), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        command, cwd=folder, env=environment(env), capture_output=True, text=True, timeout=timeout_s, check=False
     )
     assert done.stdout, done.stderr
     return json.loads(done.stdout)["data"]
@@ -83,9 +83,9 @@ class Served:
         assert status == 200, body
         return json.loads(body)["data"]
 
-    def wait_until_read(self) -> None:
+    def wait_until_read(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the first pairs are there, or that there are none is known."""
-        give_up_at = time.monotonic() + PATIENCE_S
+        give_up_at = time.monotonic() + timeout_s
         while self.get("/api/score.json")[0] == 503:
             assert time.monotonic() < give_up_at, self.get("/")[1]
             time.sleep(0.1)
