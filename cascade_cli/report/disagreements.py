@@ -9,6 +9,7 @@ from typing import Any
 
 from cascade_cli.console import shown
 from cascade_cli.records import BadRow, Row
+from cascade_cli.report.cutting import Cut, cut
 from cascade_cli.scoring import Explanation, answered, explain, shown_event
 from scorers import ScoringConfig
 
@@ -36,27 +37,13 @@ BRIEF = Limits(text=2_000, value=300, fields=12, items=40)
 """One of several on a page."""
 LONG = Limits(text=100_000, value=10_000, fields=100, items=2_000, equal=True)
 """One on a page of its own."""
+_MOST_NAME = 60
+"""Characters of a field's name."""
 
 Key = tuple[str, str | None, str, int]
 """Event, prompt hash, student, sample."""
 KEY = ("event_id", "system_prompt_hash", "student_model", "sample_index")
 """The columns of the figures that make a key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A text, as much of it as is kept.
-
-    Attributes:
-        text: its beginning.
-        left_out: how many characters are not in it.
-    """
-
-    text: str
-    left_out: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.text}… (+{self.left_out:,} characters)" if self.left_out else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +155,6 @@ def disagreement_of(row: Row, config: ScoringConfig, limits: Limits = BRIEF) -> 
     )
 
 
-def cut(text: str, most: int) -> Cut:
-    """The beginning of a text."""
-    return Cut(text[:most], max(0, len(text) - most))
-
-
 def _note(explanation: Explanation) -> str:
     if explanation["missing_output"]:
         return "The student gave no answer."
@@ -190,7 +172,7 @@ def _fields(gold: object, predicted: object, limits: Limits) -> Iterable[Field]:
     ours, theirs = _as_fields(gold), _as_fields(predicted)
     for name in islice(dict.fromkeys((*ours, *theirs)), limits.fields):
         same = name in ours and name in theirs and ours[name] == theirs[name]
-        yield Field(str(cut(name, limits.value)), _side(ours, name, limits), _side(theirs, name, limits), same)
+        yield Field(str(cut(name, _MOST_NAME)), _side(ours, name, limits), _side(theirs, name, limits), same)
 
 
 def _side(fields: Mapping[str, str], name: str, limits: Limits) -> Cut | None:

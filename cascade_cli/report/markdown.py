@@ -7,7 +7,8 @@ from itertools import groupby
 
 from cascade_cli.console import Table, markdown_table, markdown_text, sanitize, sanitize_lines
 from cascade_cli.report.charts import Chart
-from cascade_cli.report.disagreements import Cut, Disagreement, ItemPair
+from cascade_cli.report.cutting import Cut
+from cascade_cli.report.disagreements import Disagreement, ItemPair
 from cascade_cli.report.parts import Block, Commands, Diffs, Facts, Folded, Paragraph, Section
 from cascade_cli.report.verdict import Verdict
 from cascade_cli.report.words import ratio

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from cascade_cli.redaction import MASK
-from cascade_cli.report.disagreements import Cut, Disagreement, Field, ItemPair
+from cascade_cli.report.cutting import Cut
+from cascade_cli.report.disagreements import Disagreement, Field, ItemPair
 from cascade_cli.report.figures import Data, Figures
 
 _KNOWN_FIELDS = frozenset(

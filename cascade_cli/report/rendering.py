@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cascade_cli.console import Column, Record, Table, sanitize
 from cascade_cli.report import parts
 from cascade_cli.report.charts import Chart
-from cascade_cli.report.disagreements import cut
+from cascade_cli.report.cutting import cut
 from cascade_cli.report.marking import marked
 from cascade_cli.report.parts import Block, Section
 from cascade_cli.report.verdict import Verdict

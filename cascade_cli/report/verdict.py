@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cascade_cli.report.words import count, interval, percent
+from cascade_cli.report.words import count, interval, name_of, percent
 from cascade_cli.stats.estimates import INSUFFICIENT
 
 Figures = Mapping[str, Any]
@@ -103,7 +103,7 @@ def _agreement(newest: str | None, score: Figures, floor: float) -> Check:
     found = group["agreement"]
     enough = found["n"] >= INSUFFICIENT and found["low"] is not None
     told = (
-        f"Under the newest prompt {newest or '(none is named)'} the student agrees with the teacher on"
+        f"Under the newest prompt {name_of(newest)} the student agrees with the teacher on"
         f" {percent(found['rate'])} of the events ({interval(found)}, n = {count(found['n'])});"
         f" the lower bound must reach {percent(floor)}."
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cascade_cli.report.cutting import cut
 from cascade_cli.scoring.tables import count, interval_percent, percent, ratio
 
-__all__ = ["count", "dollars", "estimate", "interval", "number", "percent", "ratio"]
+__all__ = ["count", "dollars", "estimate", "interval", "name_of", "number", "percent", "ratio", "sentence"]
 
 
 def interval(figures: Mapping[str, Any]) -> str:
@@ -35,7 +36,19 @@ def dollars(value: object) -> str:
     return f"${value:,.2f}" if value >= 1 else f"${value:,.4f}"
 
 
+def name_of(prompt_hash: str | None) -> str:
+    """What a prompt is called in a sentence: its hash, cut where somebody put a novel there."""
+    return "(no hash)" if prompt_hash is None else str(cut(prompt_hash, _LONGEST_NAME))
+
+
+def sentence(told: str) -> str:
+    """A sentence in which names of any length may stand, cut to what a paragraph bears."""
+    return str(cut(told, _LONGEST_SENTENCE))
+
+
 _LARGE = 1000.0
+_LONGEST_NAME = 64
+_LONGEST_SENTENCE = 600
 
 
 def _whole(value: object) -> object:

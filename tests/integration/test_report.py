@@ -24,6 +24,8 @@ HOSTILE = [
     "--></noscript><iframe srcdoc='x'>",
     "\u202eright to left\u202c \x00 nul \x1b[31m escape \ud83d\ude00",
     "| a | b |\n| --- |\n`tick` ``two`` [link](http://x.example) @someone **bold** <b>",
+    "` <b>one tick</b> [link](http://x.example)",
+    "```\n</details><b>a fence</b> [link](http://x.example)\n```",
     "x" * 10_000,
 ]
 

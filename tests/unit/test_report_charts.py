@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -28,8 +28,9 @@ from cascade_cli.report.charts import (
     range_chart,
     time_chart,
 )
+from cascade_cli.report.charts.over_time import _heights
 from cascade_cli.report.charts.scale import Scale, date_ticks, nice_ticks, room_below
-from cascade_cli.report.charts.svg import shortened
+from cascade_cli.report.charts.svg import shortened, width_of
 
 WIDTHS = (330, 720)
 TABLE = Table((Column("a", "a"),), [], "")
@@ -94,9 +95,9 @@ charts = st.one_of(
         lambda sizes, label, more: bar_chart(
             "bars", label, "", [Bar(label, "12", tuple(Part(s, "first") for s in sizes), sum(sizes) + more)], TABLE
         ),
-        st.lists(st.floats(0, 1e9), max_size=3),
+        st.lists(st.one_of(st.just(0.0), st.floats(1e-3, 1e9)), max_size=3),
         names,
-        st.floats(0, 1e6),
+        st.one_of(st.just(0.0), st.floats(1e-3, 1e6)),
     ),
 )
 
@@ -183,6 +184,13 @@ def test_every_mark_lies_inside_its_drawing(chart: Chart, width: float) -> None:
             assert -0.01 <= place <= limits[axis] + 0.01, (element.tag, element.attrib)
 
 
+@given(st.lists(st.tuples(finite, st.floats(1, 200)).map(lambda each: (each[0], each[0] + each[1])), max_size=12))
+def test_words_on_one_line_never_run_into_each_other(stretches: list[tuple[float, float]]) -> None:
+    heights = _heights(stretches)
+    for (one, (began, end)), (other, (a, b)) in combinations(zip(heights, stretches, strict=True), 2):
+        assert one != other or end <= a or began >= b
+
+
 @given(charts, st.sampled_from(WIDTHS))
 def test_every_drawing_is_named_described_and_well_formed(chart: Chart, width: float) -> None:
     svg = drawn(chart, width)
@@ -209,7 +217,11 @@ def test_controls_and_marks_that_turn_text_around_are_made_visible() -> None:
     assert "\\u202egnp.exe" in chart.svg(720)
 
 
-@given(names, st.floats(20, 700))
+@given(names, st.floats(40, 700))
 def test_long_names_are_cut_to_the_room_that_there_is(name: str, width: float) -> None:
-    cut = shortened(name, width)
-    assert len(cut) <= max(1, width / (13 * 0.56))
+    assert width_of(shortened(name, width)) <= width
+
+
+def test_letters_that_are_wider_take_more_room() -> None:
+    assert shortened("名" * 20, 130) == "名" * 9 + "…"
+    assert shortened("n" * 20, 130) == "n" * 16 + "…"

@@ -61,7 +61,7 @@ def bar_chart(
 def _draw(bars: Sequence[Bar], width: float) -> tuple[float, list[Markup]]:
     bottom = _TOP + _ROW * len(bars)
     x = Scale(0.0, max((bar.size for bar in bars), default=0.0) or 1.0, _SIDE, width - _SIDE)
-    ticks = x.ticks(ticks_for(width))
+    ticks = _whole(x.ticks(ticks_for(width)))
     drawn = [line(x(tick), _TOP, x(tick), bottom, "grid") for tick in ticks]
     for tick in ticks:
         anchor = "start" if tick == ticks[0] else "end" if x.end - x(tick) < _SIDE else "middle"
@@ -69,6 +69,12 @@ def _draw(bars: Sequence[Bar], width: float) -> tuple[float, list[Markup]]:
     for place, bar in enumerate(bars):
         drawn += _row(bar, x, _TOP + place * _ROW, width)
     return bottom + _BOTTOM, [*drawn, line(x.start, _TOP, x.start, bottom, "axis")]
+
+
+def _whole(ticks: list[float]) -> list[float]:
+    """Without fractions, where there are whole numbers to count by."""
+    whole = [tick for tick in ticks if tick.is_integer()]
+    return whole if len(whole) > 1 else ticks
 
 
 def _row(bar: Bar, x: Scale, top: float, width: float) -> list[Markup]:

@@ -16,7 +16,7 @@ from cascade_cli.report.charts.svg import element, line, path, shortened, text, 
 
 _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 300.0, 46.0, 14.0, 28.0
 _LINE = 15.0
-_LABEL_WIDTH = 120.0
+_LABEL_WIDTH, _GAP = 120.0, 4.0
 _MOST_TIPS = 120
 
 
@@ -90,7 +90,7 @@ def _draw(
     first, last = moments[0].day.toordinal(), moments[-1].day.toordinal()
     # A single day stands in the middle of its axis.
     x = Scale(first - (first == last), last + (first == last), _LEFT, width - _RIGHT)
-    heights = _heights([x(marker.day.toordinal()) for marker in markers])
+    heights = _heights([_beside(marker, x) for marker in markers])
     top = 12 + _LINE * (max(heights, default=-1) + 1)
     lowest = min(moment.value if moment.sparse else moment.low for moment in moments)
     y = Scale(room_below(lowest), 1.0, top + _HEIGHT, top)
@@ -102,15 +102,24 @@ def _draw(
     return y.start + _BOTTOM, drawn + _series(moments, x, y)
 
 
-def _heights(places: Sequence[float]) -> list[int]:
-    """On which line the words of each marker stand, so that none runs into another."""
-    free: list[float] = []
+def _heights(stretches: Sequence[tuple[float, float]]) -> list[int]:
+    """On which line the words of each marker stand, given from where to where, so that none runs into another."""
+    lines: list[list[tuple[float, float]]] = []
     heights = []
-    for place in places:
-        height = next((each for each, end in enumerate(free) if end <= place), len(free))
-        free[height : height + 1] = [place + _LABEL_WIDTH]
+    for began, end in stretches:
+        free = (number for number, taken in enumerate(lines) if all(end <= a or began >= b for a, b in taken))
+        height = next(free, len(lines))
+        if height == len(lines):
+            lines.append([])
+        lines[height].append((began, end))
         heights.append(height)
     return heights
+
+
+def _beside(marker: Marker, x: Scale) -> tuple[float, float]:
+    """From where to where its words stand: on its right, or on its left where the drawing ends."""
+    place = x(marker.day.toordinal())
+    return (place - _LABEL_WIDTH, place) if place > x.end - _LABEL_WIDTH else (place, place + _LABEL_WIDTH)
 
 
 def _axes(x: Scale, y: Scale, first: date, last: date, most: int) -> list[Markup]:
@@ -127,12 +136,12 @@ def _axes(x: Scale, y: Scale, first: date, last: date, most: int) -> list[Markup
 
 def _marked(marker: Marker, x: Scale, y: Scale, base: float) -> list[Markup]:
     place = x(marker.day.toordinal())
-    left = place > x.end - _LABEL_WIDTH
-    words = shortened(marker.label, _LABEL_WIDTH, 12)
-    beside, anchor = (place - 4, "end") if left else (place + 4, "start")
+    began, end = _beside(marker, x)
+    words = shortened(marker.label, _LABEL_WIDTH - 2 * _GAP, 12)
+    where, anchor = (began + _GAP, "start") if began == place else (end - _GAP, "end")
     return [
         line(place, base - 9, place, y.start, f"marker {marker.kind}"),
-        text(words, beside, base, f"marker-label {marker.kind}", anchor),
+        text(words, where, base, f"marker-label {marker.kind}", anchor),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from unicodedata import east_asian_width
 
 from markupsafe import Markup
 
@@ -10,6 +11,7 @@ from cascade_cli.console import sanitize
 
 Value = str | float
 _ELLIPSIS = "…"
+_LONGEST = 200
 _EM_SHARE = 0.56
 """Mean width of a letter of the system's fonts, as a share of their size; nobody can measure one here."""
 
@@ -67,15 +69,19 @@ def diamond(x: float, y: float, radius: float, class_: str) -> Markup:
 
 
 def width_of(words: str, size: float = 13) -> float:
-    """About how many pixels words take."""
-    return len(words) * size * _EM_SHARE
+    """About how many pixels words take; Chinese, Japanese and Korean letters are as wide as they are high."""
+    return sum(1.0 if east_asian_width(letter) in "WF" else _EM_SHARE for letter in words) * size
 
 
 def shortened(words: str, width: float, size: float = 13) -> str:
-    """The words as far as they fit into a width of so many pixels."""
-    words = sanitize(words)
-    most = max(int(width / width_of("m", size)), 1)
-    return words if len(words) <= most else words[: most - 1] + _ELLIPSIS
+    """The words as far as they fit into a width of so many pixels; one letter always does."""
+    words = sanitize(words[:_LONGEST])
+    if width_of(words, size) <= width:
+        return words
+    kept = len(words)
+    while kept > 1 and width_of(words[:kept] + _ELLIPSIS, size) > width:
+        kept -= 1
+    return words[:kept] + _ELLIPSIS
 
 
 def _attribute(key: str) -> str:

@@ -13,7 +13,7 @@ from cascade_cli.report.charts.chart import ratio as axis_ratio
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
 from cascade_cli.report.verdict import has_gone_off
-from cascade_cli.report.words import count, estimate, interval, percent, ratio
+from cascade_cli.report.words import count, estimate, interval, name_of, percent, ratio
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.stats.estimates import INSUFFICIENT
 from scorers.config import SECTIONS
@@ -25,7 +25,6 @@ MOST_IN_TABLE = 200
 MOST_DAYS = 366
 _MOST_MARKERS = 12
 _FEW_A_DAY = 10
-_NO_HASH = "(no hash)"
 
 
 def overview_section(figures: Figures) -> Section:
@@ -85,7 +84,7 @@ _F1 = (
 
 def _exclusions(figures: Figures) -> Paragraph:
     score = figures.score
-    parts = [f"{count(score['pairs'])} recorded pairs, {count(score['scored'])} of them scored"]
+    parts = [f"Recorded pairs: {count(score['pairs'])}, of which {count(score['scored'])} are scored"]
     for name, told in (
         ("unscorable", "with a teacher's answer that cannot be read"),
         ("missing_output", "to which the student gave no answer, scored as all missing"),
@@ -127,11 +126,9 @@ def _largest(groups: Sequence[Group], most: int) -> list[Group]:
 
 def _hash_range(group: Group, newest: str | None) -> Range:
     found = group["agreement"]
-    named = _named(group)
-    marks = [
-        word for word, holds in (("newest", named == (newest or _NO_HASH)), ("too few", _insufficient(group))) if holds
-    ]
-    label = f"{named} ({', '.join(marks)})" if marks else named
+    is_newest = group["key"]["system_prompt_hash"] == newest
+    marks = [word for word, holds in (("newest", is_newest), ("too few", _insufficient(group))) if holds]
+    label = f"{_named(group)} ({', '.join(marks)})" if marks else _named(group)
     mark = "faint" if _insufficient(group) else "plain"
     return Range(label, found["rate"], found["low"], found["high"], estimate(found), mark)
 
@@ -141,7 +138,7 @@ def _insufficient(group: Group) -> bool:
 
 
 def _named(group: Group) -> str:
-    return group["key"]["system_prompt_hash"] or _NO_HASH
+    return name_of(group["key"]["system_prompt_hash"])
 
 
 def _lowest(groups: Sequence[Group]) -> str:
@@ -182,7 +179,7 @@ def _hash_notes(groups: Sequence[Group], newest: str | None, drawn: int) -> list
             Paragraph(f"The {drawn} largest of {len(groups):,} are drawn; the table has up to {MOST_IN_TABLE}.")
         )
     if newest is not None:
-        told.append(Paragraph(f"The newest prompt is {newest}: the verdict is on it.", "note"))
+        told.append(Paragraph(f"The newest prompt is {name_of(newest)}: the verdict is on it.", "note"))
     return told
 
 
@@ -239,10 +236,10 @@ def _moment(day: Group) -> Moment:
 
 def _markers(figures: Figures) -> list[Marker]:
     named = {group["key"]["system_prompt_hash"] for group in _largest(figures.score["groups"], _MOST_MARKERS)}
-    markers = [Marker(at.date(), name or _NO_HASH, "change") for name, at in figures.beginnings if name in named]
+    markers = [Marker(at.date(), name_of(name), "change") for name, at in figures.beginnings if name in named]
     for each in figures.monitor["hashes"]:
         for alarm in ("floor_alarm", "change_alarm"):
             if has_gone_off(each[alarm]) and each[alarm]["at"] is not None:
                 at = datetime.fromisoformat(each[alarm]["at"]).date()
-                markers.append(Marker(at, f"alarm: {each['system_prompt_hash'] or _NO_HASH}", "alarm"))
+                markers.append(Marker(at, f"alarm: {name_of(each['system_prompt_hash'])}", "alarm"))
     return sorted(dict.fromkeys(markers), key=lambda marker: (marker.day, marker.kind))

@@ -11,25 +11,24 @@ from cascade_cli.report.charts import Range, range_chart
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Paragraph, Section
 from cascade_cli.report.verdict import has_gone_off
-from cascade_cli.report.words import count, estimate, number, percent
+from cascade_cli.report.words import count, estimate, name_of, number, percent, sentence
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.simulate import PLAN
 
 Data = Mapping[str, Any]
 _MOST = 25
-_NO_HASH = "(no hash)"
 
 
 def alarms_section(figures: Figures) -> Section:
     """The monitor's figures of every hash, its alarms and what it cannot see yet."""
     data = figures.monitor
     blocks: list[Block] = [Paragraph(_who_speaks(data))]
-    blocks += [Paragraph(told, "warning") for told in alarm_lines(data)]
+    blocks += [Paragraph(sentence(told), "warning") for told in alarm_lines(data)]
     if not any(has_gone_off(each[name]) for each in data["hashes"] for name in ("floor_alarm", "change_alarm")):
         blocks.append(
             Paragraph("No alarm has gone off." if data["floor"] else "No alarm can go off: there is no floor.")
         )
-    blocks += [Paragraph(told, "note") for told in notice_lines(data)[:_MOST]]
+    blocks += [Paragraph(sentence(told), "note") for told in notice_lines(data)[:_MOST]]
     blocks += _chart(data)
     if data["plan"]:
         blocks.append(Table(PLAN, data["plan"], "How soon a fall below the floor would be seen under the next prompt"))
@@ -48,7 +47,7 @@ def _who_speaks(data: Data) -> str:
         + (
             "as given"
             if floor["given"]
-            else f"from the first {count(floor['labels'])} labels of {floor['system_prompt_hash'] or _NO_HASH}"
+            else f"from the first {count(floor['labels'])} labels of {name_of(floor['system_prompt_hash'])}"
         )
     )
     return (
@@ -64,7 +63,7 @@ def _chart(data: Data) -> list[Block]:
     title = "Agreement of standing events that speak, by prompt hash (95 % interval)"
     ranges = [
         Range(
-            each["system_prompt_hash"] or _NO_HASH,
+            name_of(each["system_prompt_hash"]),
             each["agreement"]["rate"],
             each["agreement"]["low"],
             each["agreement"]["high"],

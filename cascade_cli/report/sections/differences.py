@@ -90,10 +90,10 @@ def worst_section(figures: Figures) -> Section:
     if figures.worst:
         blocks.append(
             Paragraph(
-                f"The {len(figures.worst)} events that agree least among those whose answer has items, the worst first."
-                f" {count(unreadable)} answers that are missing or unreadable, and {count(total['empty'])} without"
-                " items, are left out here: there is nothing to lay side by side. In the texts, what only the teacher"
-                " says is underlined, what only the student says is underlined with dashes."
+                f"The events that agree least among those whose answer has items ({len(figures.worst)}, the worst"
+                f" first). {count(unreadable)} answers that are missing or unreadable, and {count(total['empty'])}"
+                " without items, are left out here: there is nothing to lay side by side. In the texts, what only the"
+                " teacher says is underlined, what only the student says is underlined with dashes."
             )
         )
         blocks.append(Diffs(figures.worst))

@@ -8,7 +8,7 @@ from datetime import datetime
 from cascade_cli.console import Column, Table, moment
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Folded, Paragraph, Section
-from cascade_cli.report.words import count
+from cascade_cli.report.words import count, sentence
 
 _FACTS = (Column("what", "what"), Column("value", "value"))
 _SETTINGS = (Column("key", "setting"), Column("value", "value"), Column("origin", "from"))
@@ -39,7 +39,7 @@ def origin_section(figures: Figures) -> Section:
         runs = [asdict(run) for run in origin.runs]
         blocks.append(Folded("The latest runs in this workspace", Table(RUNS, runs, "")))
     if figures.warnings:
-        blocks += [Paragraph(told, "warning") for told in figures.warnings]
+        blocks += [Paragraph(sentence(told), "warning") for told in figures.warnings]
     blocks.append(_again(figures))
     return Section("origin", "Where this comes from", tuple(blocks))
 
