@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": "See the whole of it on shipped examples, offline.",
     "init": "Write a commented cascade.toml to start from.",
-    "doctor": "Check dependencies, workspace and database; say what cures them.",
+    "doctor": "Check dependencies, workspace, database; say what cures them.",
     "config": "Show every setting and where it came from.",
     "pull": "Bring traces and events from PostgreSQL or a file.",
     "shadow": "Ask the student about past or live events; change nothing.",
