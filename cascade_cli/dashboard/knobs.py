@@ -12,7 +12,6 @@ from cascade_cli.console import Result
 from cascade_cli.dashboard.snapshots import Snapshot
 from cascade_cli.errors import UsageError
 from cascade_cli.policy import exact_rate
-from cascade_cli.report import simulation_of
 from cascade_cli.simulate import Wanted, read_thresholds, simulate_scored
 
 MOST_CATEGORIES = 40
@@ -64,7 +63,7 @@ def turned(snapshot: Snapshot, knobs: Knobs) -> Result:
     Other categories change what escalates, as with ``--vary categories``. Which misses are critical, and so what
     agrees, stays as it was scored.
     """
-    simulation = replace(simulation_of(snapshot.asked, snapshot.reading.scored), wanted=knobs.wanted, fleet=False)
+    simulation = replace(snapshot.simulation, wanted=knobs.wanted, fleet=False)
     return simulate_scored(
         simulation, snapshot.reading.scored, snapshot.request, snapshot.settings, events=snapshot.events
     )

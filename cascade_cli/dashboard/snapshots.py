@@ -22,9 +22,9 @@ from cascade_cli.dashboard.browsing import Listing
 from cascade_cli.dashboard.reading import Reader, Reading
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.records import Row
-from cascade_cli.report import Data, Report, request_of
+from cascade_cli.report import Data, Report, request_of, simulation_of
 from cascade_cli.scoring import Request, compare_scored
-from cascade_cli.simulate import Events, events_of
+from cascade_cli.simulate import Events, Simulation, events_of
 from cascade_cli.workspace import Workspace
 
 Version = tuple[tuple[str, int, int], ...]
@@ -69,6 +69,11 @@ class Snapshot:
     def request(self) -> Request:
         """With which the pairs were scored."""
         return request_of(self.asked, self.settings)
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """What is asked of ``cascade simulate`` about these pairs under the policy in force."""
+        return simulation_of(self.asked, self.reading.scored)
 
     @cached_property
     def students(self) -> list[str]:

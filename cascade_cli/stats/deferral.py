@@ -117,13 +117,23 @@ def normalised_gain(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.Array
     Returns:
         None where no order is better than another.
     """
-    best, chance = oracle_curve(weak, strong).area, random_curve(weak, strong).area
-    return None if best - chance <= _ROUNDING else (curve.area - chance) / (best - chance)
+    return gain_between(curve, random_curve(weak, strong), oracle_curve(weak, strong))
+
+
+def gain_between(curve: DeferralCurve, chance: DeferralCurve, best: DeferralCurve) -> float | None:
+    """The same from the curves of a random order and of the oracle."""
+    room = best.area - chance.area
+    return None if room <= _ROUNDING else (curve.area - chance.area) / room
 
 
 def regret(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.ArrayLike) -> float:
     """Mean quality that the oracle's order has and the curve's has not, at least 0."""
-    return max(0.0, oracle_curve(weak, strong).area - curve.area)
+    return regret_to(curve, oracle_curve(weak, strong))
+
+
+def regret_to(curve: DeferralCurve, best: DeferralCurve) -> float:
+    """The same from the oracle's curve."""
+    return max(0.0, best.area - curve.area)
 
 
 def auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
