@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -101,7 +101,7 @@ class Figures:
     beginnings: Sequence[tuple[str | None, datetime]]
     worst: tuple[Disagreement, ...]
     provenance: Provenance
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -243,12 +243,10 @@ def _again(
     pairs: PairSource, settings: Settings, wanted: Sequence[Key], advance: Callable[[int], None]
 ) -> Iterator[Row | BadRow]:
     """The rows among which the wanted ones are: of a workspace those of their events, of a file all."""
-    rows: Iterable[Row | BadRow] = ()
-    if pairs.location is not None and wanted:
-        rows = pairs.rows_of_file()
-    else:
-        ids = dict.fromkeys(key[0] for key in wanted)
-        rows = (row for event_id in ids for row in pairs.rows_of_workspace(settings, event_id))
-    for row in rows:
+    if not wanted:
+        return
+    ids = dict.fromkeys(key[0] for key in wanted)
+    of_workspace = (row for event_id in ids for row in pairs.rows_of_workspace(settings, event_id))
+    for row in of_workspace if pairs.location is None else pairs.rows_of_file():
         advance(1)
         yield row

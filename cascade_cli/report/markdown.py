@@ -11,7 +11,7 @@ from cascade_cli.report.cutting import Cut
 from cascade_cli.report.disagreements import Disagreement, ItemPair
 from cascade_cli.report.parts import Block, Commands, Diffs, Facts, Folded, Paragraph, Section
 from cascade_cli.report.verdict import Verdict
-from cascade_cli.report.words import ratio
+from cascade_cli.report.words import brief, ratio
 
 _MARKS = {"equal": "=", "accepted": "≈", "unmatched": "✗"}
 _PASSED = {True: "✓ holds", False: "✗ does not hold", None: "? not known"}
@@ -72,10 +72,10 @@ def _table(table: Table) -> str:
 
 
 def _diff(event: Disagreement) -> Iterator[str]:
-    yield f"### {code(event.event_id[:200])}"
+    yield f"### {code(brief(event.event_id))}"
     verdict = "agrees" if event.agrees else "disagrees"
-    where = "" if event.arena is None else f" · arena {code(event.arena[:200])}"
-    yield f"{verdict}, agreement {ratio(event.agreement)} · prompt {code((event.prompt_hash or '—')[:200])}{where}"
+    where = "" if event.arena is None else f" · arena {code(brief(event.arena))}"
+    yield f"{verdict}, agreement {ratio(event.agreement)} · prompt {code(brief(event.prompt_hash))}{where}"
     if event.note:
         yield event.note
     if event.text is not None:

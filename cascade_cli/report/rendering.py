@@ -14,15 +14,13 @@ from markupsafe import Markup
 from cascade_cli.console import Column, Record, Table, sanitize
 from cascade_cli.report import parts
 from cascade_cli.report.charts import Chart
-from cascade_cli.report.cutting import cut
 from cascade_cli.report.marking import marked
 from cascade_cli.report.parts import Block, Section
 from cascade_cli.report.verdict import Verdict
-from cascade_cli.report.words import ratio
+from cascade_cli.report.words import brief, ratio
 
 WIDE, NARROW = 720, 330
 """Pixels at which each chart is drawn: for a desk and paper, and for a telephone."""
-_MOST_IN_CELL = 200
 
 
 def render_page(title: str, sections: Sequence[Section], verdict: Verdict | None, *, made: str, redacted: bool) -> str:
@@ -67,12 +65,7 @@ def kind_of(block: Block) -> str:
 
 def cell(record: Record, column: Column) -> str:
     """The text of a cell, cut to what a table can bear."""
-    return str(cut(column.cell(record), _MOST_IN_CELL))
-
-
-def brief(text: str | None) -> str:
-    """A name, cut to what a line can bear; a dash where there is none."""
-    return "—" if text is None else str(cut(text, _MOST_IN_CELL))
+    return brief(column.cell(record))
 
 
 def align(column: Column) -> str:
@@ -81,7 +74,7 @@ def align(column: Column) -> str:
 
 
 @cache
-def inline_assets() -> dict[str, Markup]:
+def inline_assets() -> dict[str, str]:
     """Style and script as they stand in a page, and the policy that lets nothing else in."""
     # Ours, from the package; nothing of an event comes here.
     style, script = (Markup(_read(name)) for name in ("style.css", "page.js"))  # noqa: S704
@@ -89,7 +82,7 @@ def inline_assets() -> dict[str, Markup]:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:;"
         " base-uri 'none'; form-action 'none'"
     )
-    return {"style": style, "script": script, "policy": Markup(policy)}  # noqa: S704 - as above
+    return {"style": style, "script": script, "policy": policy}
 
 
 def _read(name: str) -> str:

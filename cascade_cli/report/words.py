@@ -8,7 +8,11 @@ from typing import Any
 from cascade_cli.report.cutting import cut
 from cascade_cli.scoring.tables import count, interval_percent, percent, ratio
 
-__all__ = ["count", "dollars", "estimate", "interval", "name_of", "number", "percent", "ratio", "sentence"]
+__all__ = ["brief", "count", "dollars", "estimate", "interval", "name_of", "number", "percent", "ratio", "sentence"]
+_LARGE = 1000.0
+_LONGEST_NAME = 64
+_LONGEST_LINE = 200
+_LONGEST_SENTENCE = 600
 
 
 def interval(figures: Mapping[str, Any]) -> str:
@@ -36,6 +40,11 @@ def dollars(value: object) -> str:
     return f"${value:,.2f}" if value >= 1 else f"${value:,.4f}"
 
 
+def brief(text: str | None) -> str:
+    """A text as a cell or a line bears it; a dash where there is none."""
+    return "—" if text is None else str(cut(text, _LONGEST_LINE))
+
+
 def name_of(prompt_hash: str | None) -> str:
     """What a prompt is called in a sentence: its hash, cut where somebody put a novel there."""
     return "(no hash)" if prompt_hash is None else str(cut(prompt_hash, _LONGEST_NAME))
@@ -44,11 +53,6 @@ def name_of(prompt_hash: str | None) -> str:
 def sentence(told: str) -> str:
     """A sentence in which names of any length may stand, cut to what a paragraph bears."""
     return str(cut(told, _LONGEST_SENTENCE))
-
-
-_LARGE = 1000.0
-_LONGEST_NAME = 64
-_LONGEST_SENTENCE = 600
 
 
 def _whole(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -299,6 +300,28 @@ def test_a_workspace_and_its_file_tell_the_same(say: Saying) -> None:
     for name in ("days", "monitor", "worst"):
         assert ours[name] == theirs[name]
     assert ours["score"]["total"] == theirs["score"]["total"]
+
+
+def test_a_workers_log_is_weighed_as_such(say: Saying, tmp_path: Path) -> None:
+    say("simulate", PAIRS, "--sample-rate", "0.05", "--decisions", "decisions.jsonl")
+    decisions = map(json.loads, (tmp_path / "decisions.jsonl").read_text(encoding="utf-8").splitlines())
+    seen = {line["event_id"] for line in decisions if line["escalate"]}
+    with gzip.open(PAIRS, "rt", encoding="utf-8") as file:
+        log = write(tmp_path / "log.jsonl", [line for line in file if json.loads(line)["event_id"] in seen])
+    figures = data_of(say, "report", log, "-o", "page.html")["figures"]
+    rates = ("--sample-rate", "0.05", "--sample-rate", "0:0.5:0.05")
+    weighed = data_of(say, "simulate", log, "--logged-rate", "0.05", *rates, "--target-residual", "0.05")
+    assert figures["simulation"] == weighed
+    assert figures["monitor"] == data_of(say, "monitor", log, "--sample-rate", "0.05")
+    assert "worker's log" in "".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+
+
+def test_answers_of_several_students_are_told_apart_first(say: Saying, tmp_path: Path) -> None:
+    source = write(tmp_path / "p.jsonl", [pair(1, "word", student_model="a"), pair(1, "word", student_model="b")])
+    status, _, err = say("report", source, "-o", "page.html")
+    assert (status, "--student-model" in err) == (2, True)
+    assert not (tmp_path / "page.html").exists()
+    assert data_of(say, "report", source, "--student-model", "b", "-o", "page.html")["figures"]["score"]["pairs"] == 1
 
 
 def test_the_page_goes_where_it_was_asked_to(say: Saying, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from cascade_cli.console import Table
 from cascade_cli.report.charts.chart import Chart, Key, percent
 from cascade_cli.report.charts.scale import Scale, date_ticks, room_below, ticks_for, written_date
-from cascade_cli.report.charts.svg import element, line, path, shortened, text, whiskers
+from cascade_cli.report.charts.svg import element, line, path, points, shortened, text, whiskers
 
 _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 300.0, 46.0, 14.0, 28.0
 _LINE = 15.0
 _LABEL_WIDTH, _GAP = 120.0, 4.0
 _MOST_TIPS = 120
+"""With more days a dot is a point that tells nothing of itself, and sparse days are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +149,23 @@ def _marked(marker: Marker, x: Scale, y: Scale, base: float) -> list[Markup]:
 def _series(moments: Sequence[Moment], x: Scale, y: Scale) -> list[Markup]:
     places = [(x(moment.day.toordinal()), moment) for moment in moments]
     firm = [(place, moment) for place, moment in places if not moment.sparse]
-    tips = len(moments) <= _MOST_TIPS
+    line_through = [(place, y(moment.value)) for place, moment in firm]
     return [
         whiskers(((place, y(moment.low), y(moment.high)) for place, moment in firm), "whisker thin"),
-        path([(place, y(moment.value)) for place, moment in firm], "thread"),
-        *(_dot(moment, place, y(moment.value), tip=tips) for place, moment in places),
+        path(line_through, "thread"),
+        *(_dots(places, y) if len(moments) <= _MOST_TIPS else [points(line_through, "points")]),
     ]
 
 
-def _dot(moment: Moment, x: float, y: float, *, tip: bool) -> Markup:
-    told = [element("title", moment.told)] if tip else []
-    radius, mark = (2.5, "dot faint") if moment.sparse else (3, "dot plain")
-    return element("circle", *told, cx=x, cy=y, r=radius, class_=mark)
+def _dots(places: Sequence[tuple[float, Moment]], y: Scale) -> list[Markup]:
+    return [
+        element(
+            "circle",
+            element("title", moment.told),
+            cx=place,
+            cy=y(moment.value),
+            r=2.5 if moment.sparse else 3,
+            class_="dot faint" if moment.sparse else "dot plain",
+        )
+        for place, moment in places
+    ]

@@ -21,7 +21,7 @@ from scorers.config import SECTIONS
 Group = Mapping[str, Any]
 MOST_HASHES = 25
 """So many prompt hashes are drawn; the table has more."""
-MOST_IN_TABLE = 200
+MOST_IN_TABLE = 100
 MOST_DAYS = 366
 _MOST_MARKERS = 12
 _FEW_A_DAY = 10
@@ -101,12 +101,13 @@ def hashes_section(figures: Figures) -> Section:
     """Agreement by the teacher's prompt."""
     groups = _in_order(figures)
     title = "Agreement by prompt hash (95 % interval)"
-    drawn = _largest(groups, MOST_HASHES)
+    drawn = _largest(groups, MOST_HASHES, figures.newest)
     ranges = [_hash_range(group, figures.newest) for group in drawn]
     total = figures.score["total"]["agreement"]
     ranges.append(Range("all", total["rate"], total["low"], total["high"], estimate(total), "total"))
     told = f"{len(groups):,} prompt hashes. Lowest: {_lowest(groups)}."
-    chart = range_chart("hashes", title, told, ranges, _hash_table(groups, title))
+    table = Table(_HASHES, _largest(groups, MOST_IN_TABLE, figures.newest), title)
+    chart = range_chart("hashes", title, told, ranges, table)
     return Section("hashes", "By prompt hash", (chart, *_hash_notes(groups, figures.newest, len(drawn))))
 
 
@@ -118,9 +119,13 @@ def _in_order(figures: Figures) -> list[Group]:
     )
 
 
-def _largest(groups: Sequence[Group], most: int) -> list[Group]:
-    """The groups with most pairs, in the order in which they come."""
-    kept = sorted(range(len(groups)), key=lambda place: -groups[place]["pairs"])[:most]
+def _largest(groups: Sequence[Group], most: int, newest: str | None) -> list[Group]:
+    """The newest and those with most pairs, the later of equals first, in the order in which they come."""
+
+    def rank(place: int) -> tuple[bool, int, int]:
+        return groups[place]["key"]["system_prompt_hash"] == newest, groups[place]["pairs"], place
+
+    kept = sorted(range(len(groups)), key=rank, reverse=True)[:most]
     return [groups[place] for place in sorted(kept)]
 
 
@@ -165,19 +170,16 @@ _HASHES = (
 )
 
 
-def _hash_table(groups: Sequence[Group], title: str) -> Table:
-    return Table(_HASHES, _largest(groups, MOST_IN_TABLE), title)
-
-
 def _hash_notes(groups: Sequence[Group], newest: str | None, drawn: int) -> list[Block]:
     told: list[Block] = []
     if few := [_named(group) for group in groups if _insufficient(group)]:
         named = ", ".join(few[:5]) + (f" and {len(few) - 5:,} more" if len(few) > 5 else "")  # noqa: PLR2004 - as above
         told.append(Paragraph(f"Fewer than {INSUFFICIENT} scored events, too few to decide by: {named}.", "warning"))
     if len(groups) > drawn:
-        told.append(
-            Paragraph(f"The {drawn} largest of {len(groups):,} are drawn; the table has up to {MOST_IN_TABLE}.")
+        words = (
+            f"The {drawn} largest of {len(groups):,} are drawn, the newest among them; the table has {MOST_IN_TABLE}."
         )
+        told.append(Paragraph(words))
     if newest is not None:
         told.append(Paragraph(f"The newest prompt is {name_of(newest)}: the verdict is on it.", "note"))
     return told
@@ -235,7 +237,9 @@ def _moment(day: Group) -> Moment:
 
 
 def _markers(figures: Figures) -> list[Marker]:
-    named = {group["key"]["system_prompt_hash"] for group in _largest(figures.score["groups"], _MOST_MARKERS)}
+    named = {
+        group["key"]["system_prompt_hash"] for group in _largest(_in_order(figures), _MOST_MARKERS, figures.newest)
+    }
     markers = [Marker(at.date(), name_of(name), "change") for name, at in figures.beginnings if name in named]
     for each in figures.monitor["hashes"]:
         for alarm in ("floor_alarm", "change_alarm"):

@@ -17,6 +17,7 @@ from cascade_cli.simulate import PLAN
 
 Data = Mapping[str, Any]
 _MOST = 25
+_MOST_IN_TABLE = 100
 
 
 def alarms_section(figures: Figures) -> Section:
@@ -74,7 +75,7 @@ def _chart(data: Data) -> list[Block]:
     ]
     floor = None if data["floor"] is None else data["floor"]["value"]
     said = "; ".join(f"{each.label} {each.told}" for each in ranges[-5:])
-    table = Table(_WATCHED, hashes[-200:], title)
+    table = Table(_WATCHED, hashes[-_MOST_IN_TABLE:], title)
     return [range_chart("watched", title, f"{said}. The dashed line is the floor.", ranges, table, reference=floor)]
 
 
