@@ -16,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cascade_cli.dashboard.reading import Reading
 from cascade_cli.errors import UsageError
-from cascade_cli.policy import REASONS, Policy
-from cascade_cli.simulate import events_of, first_reasons
+from cascade_cli.policy import REASONS
 from scorers import KINDS
 
 Ints = npt.NDArray[np.int64]
@@ -120,17 +118,20 @@ class Listing:
     values: Mapping[str, list[str | None]]
 
     @staticmethod
-    def of(reading: Reading, policy: Policy) -> Listing:
-        """The listing of what was read, with the reasons that a policy has."""
-        figures = reading.scored.figures
-        reasons = pl.lit(None, dtype=pl.String).alias("reason")
-        if reading.problem is None:
-            events = events_of(reading.scored)
-            first = pl.DataFrame({"event_id": events.ids, "reason": first_reasons(events, policy)})
-            figures, reasons = figures.join(first, on="event_id", how="left"), pl.col("reason")
+    def of(figures: pl.DataFrame, reasons: pl.DataFrame | None) -> Listing:
+        """The listing of scored pairs.
+
+        Args:
+            figures: of every pair, with the observer of ``simulate``.
+            reasons: ``event_id`` and ``reason``, null where it does not escalate; None where nobody knows.
+        """
         kinds = [f"kind_{kind}" for kind in KINDS]
-        columns = ("pair", *_SHOWN, "arena", "agreement", "agrees", *kinds)
-        frame = figures.filter("scorable").select(*columns, reasons).sort("agreement", "event_id", "pair")
+        frame = figures.filter("scorable").select("pair", *_SHOWN, "arena", "agreement", "agrees", *kinds)
+        if reasons is None:
+            frame = frame.with_columns(reason=pl.lit(None, dtype=pl.String))
+        else:
+            frame = frame.join(reasons, on="event_id", how="left")
+        frame = frame.sort("agreement", "event_id", "pair")
         bits = reduce(lambda code, name: code * 2 + (pl.col(name) > 0).cast(pl.Int64), reversed(kinds), pl.lit(0))
         codes = {
             "kind": frame.select(bits).to_series().to_numpy(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_urlsafe
 
 from cascade_cli.config import DASHBOARD_TOKEN, WORKSPACE_PATH, Settings
@@ -43,10 +44,7 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
     Raises:
         CascadeError: a flag makes no sense, or the port is taken.
     """
-    if asked.report.pairs.location == "-":
-        raise UsageError(
-            "A dashboard reads its pairs again and again, and standard input cannot be.", hint="Give it a file."
-        )
+    _check_source(asked.report.pairs.location)
     token = _token(asked.host, settings)
     listener = listen(asked.host, asked.port)
     access = Access(asked.host, listener.getsockname()[1], token)
@@ -60,8 +58,17 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
 
     source = asked.report.pairs.location or str(settings[WORKSPACE_PATH])
     console.note(f"Dashboard of {source}: {access.url}   (Ctrl-C ends it)")
-    data = {"url": access.url, "host": access.host, "port": access.port, "source": source, "token": token is not None}
-    return Result(data, (access.url,), goes_on=serve_pages)
+    data = {"url": access.url, "host": access.host, "port": access.port, "source": source, "needs_token": bool(token)}
+    return Result(data, (access.url,) if console.output.quiet else (), goes_on=serve_pages)
+
+
+def _check_source(location: str | None) -> None:
+    if location == "-":
+        raise UsageError(
+            "A dashboard reads its pairs again and again, and standard input cannot be.", hint="Give it a file."
+        )
+    if location is not None and not Path(location).is_file():
+        raise UsageError(f"There is no file {location}.", hint="Leave it out for the workspace.")
 
 
 def _token(host: str, settings: Settings) -> str | None:

@@ -63,17 +63,17 @@ def turned(snapshot: Snapshot, knobs: Knobs) -> Result:
     Other categories change what escalates, as with ``--vary categories``. Which misses are critical, and so what
     agrees, stays as it was scored.
     """
-    simulation = replace(snapshot.simulation, wanted=knobs.wanted, fleet=False)
-    return simulate_scored(
-        simulation, snapshot.reading.scored, snapshot.request, snapshot.settings, events=snapshot.events
-    )
+    reading = snapshot.reading
+    if reading.simulation is None:
+        raise reading.problem or UsageError("There is nothing to simulate.")
+    simulation = replace(reading.simulation, wanted=knobs.wanted, fleet=False)
+    return simulate_scored(simulation, reading.scored, snapshot.request, snapshot.settings, events=snapshot.events)
 
 
 def known_categories(snapshot: Snapshot) -> list[str]:
     """The categories that a form offers: those in force, then the most frequent."""
-    counted = snapshot.events.categories.explode().drop_nulls().value_counts(sort=True)
     listed = sorted(snapshot.asked.wanted.base.high_value_categories)
-    return list(dict.fromkeys((*listed, *counted.to_series(0).to_list())))[:MOST_CATEGORIES]
+    return list(dict.fromkeys((*listed, *snapshot.categories)))[:MOST_CATEGORIES]
 
 
 def _read_rate(text: str) -> Decimal:

@@ -11,8 +11,9 @@ from typing import Any
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.errors import CascadeError, UsageError
-from cascade_cli.report import Figures, Report, figures_of, request_of, twice_of
+from cascade_cli.report import Figures, Report, figures_of, request_of, simulation_of, twice_of
 from cascade_cli.scoring import Scored, look_at_pairs
+from cascade_cli.simulate import Simulation
 
 _ROWS_BETWEEN_WORDS = 1_000
 
@@ -23,12 +24,14 @@ class Reading:
 
     Attributes:
         scored: the figures of every pair.
-        figures: of the report's pages; None where there can be none.
+        simulation: what was asked of ``cascade simulate``; None where there can be no figures.
+        figures: of the report's pages; likewise.
         problem: why not, as where the answers are of several students.
     """
 
     scored: Scored
-    figures: Figures | None
+    simulation: Simulation | None = None
+    figures: Figures | None = None
     problem: CascadeError | None = None
 
 
@@ -46,9 +49,10 @@ def read(asked: Report, settings: Settings, advance: Callable[[int], None] = lam
     request, twice = request_of(asked, settings), twice_of(asked, settings)
     scored = look_at_pairs(asked.pairs, request, settings[WORKSPACE_PATH], advance=advance, through=twice.watch)
     try:
-        return Reading(scored, figures_of(asked, scored, twice, request, settings))
+        figures = figures_of(asked, scored, twice, request, settings)
+        return Reading(scored, simulation_of(asked, scored), figures)
     except UsageError as problem:
-        return Reading(scored, None, problem)
+        return Reading(scored, problem=problem)
 
 
 class Reader:

@@ -22,9 +22,9 @@ from cascade_cli.dashboard.browsing import Listing
 from cascade_cli.dashboard.reading import Reader, Reading
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.records import Row
-from cascade_cli.report import Data, Report, request_of, simulation_of
+from cascade_cli.report import Data, Report, request_of
 from cascade_cli.scoring import Request, compare_scored
-from cascade_cli.simulate import Events, Simulation, events_of
+from cascade_cli.simulate import Events, events_of, first_reasons
 from cascade_cli.workspace import Workspace
 
 Version = tuple[tuple[str, int, int], ...]
@@ -71,9 +71,10 @@ class Snapshot:
         return request_of(self.asked, self.settings)
 
     @cached_property
-    def simulation(self) -> Simulation:
-        """What is asked of ``cascade simulate`` about these pairs under the policy in force."""
-        return simulation_of(self.asked, self.reading.scored)
+    def categories(self) -> list[str]:
+        """What the students found, the most frequent first."""
+        counted = self.events.categories.explode().drop_nulls().value_counts(sort=True)
+        return list(counted.to_series(0))
 
     @cached_property
     def students(self) -> list[str]:
@@ -112,8 +113,12 @@ class Snapshot:
 
     @cached_property
     def listing(self) -> Listing:
-        """The pairs as they are browsed."""
-        return Listing.of(self.reading, self.asked.wanted.base)
+        """The pairs as they are browsed, with the reasons that the policy in force has."""
+        reasons = None
+        if self.reading.problem is None:
+            first = first_reasons(self.events, self.asked.wanted.base)
+            reasons = pl.DataFrame({"event_id": self.events.ids, "reason": first})
+        return Listing.of(self.reading.scored.figures, reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,9 @@ class Snapshots:
     def _begin_if_due(self) -> None:
         version = version_of(self.asked, self._settings)
         with self._lock:
-            if self._closed or self._reader is not None or version == self._version or self._now() < self._rested_at:
+            # Where there is nothing to read, it fails in the same way every time.
+            again = version != self._version or (self._problem is not None and version)
+            if self._closed or self._reader is not None or not again or self._now() < self._rested_at:
                 return
             self._version, self._reader = version, Reader(self.asked, self._settings)
             Thread(target=self._finish, args=(self._reader, datetime.now(UTC), self._now()), daemon=True).start()

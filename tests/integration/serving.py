@@ -67,11 +67,13 @@ class Served:
     document: Mapping[str, Any]
     process: subprocess.Popen[str]
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, Mapping[str, str]]:
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = PATIENCE_S
+    ) -> tuple[int, str, Mapping[str, str]]:
         """Status, body and headers of one address."""
         request = urllib.request.Request(f"{self.url}{path}", headers=dict(headers or {}))  # noqa: S310 - our own http
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - as above
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - as above
                 return answer.status, answer.read().decode("utf-8"), dict(answer.headers)
         except urllib.error.HTTPError as error:
             with error:
@@ -86,7 +88,7 @@ class Served:
     def wait_until_read(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the first pairs are there, or that there are none is known."""
         give_up_at = time.monotonic() + timeout_s
-        while self.get("/api/score.json")[0] == 503:
+        while self.get("/api/score.json", timeout_s=timeout_s)[0] == 503:
             assert time.monotonic() < give_up_at, self.get("/")[1]
             time.sleep(0.1)
 

@@ -271,14 +271,14 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_writer_beside_it_gets_in_while_pages_are_asked_for(tmp_path: Path) -> None:
-    """No time is asserted but the second that the notes allow, and that against a hold of the whole reading."""
     cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=4))))
     with served(tmp_path) as dashboard:
         for _ in range(20):
             dashboard.get("/runs")
-            with Workspace.open(tmp_path / ".cascade", "write", wait_s=1.0):
+            with Workspace.open(tmp_path / ".cascade", "write"):
                 pass
         dashboard.wait_until_read()
+        assert dashboard.twin("score.json")["pairs"] == 600
 
 
 def test_off_loopback_every_request_needs_the_token(tmp_path: Path) -> None:
@@ -341,7 +341,12 @@ def test_a_taken_port_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(("-",), "standard input"), (("--port", "70000"), "no port"), (("--host", "no.such.invalid"), "no host")],
+    [
+        (("-",), "standard input"),
+        (("--port", "70000"), "no port"),
+        (("--host", "no.such.invalid"), "no host"),
+        (("no.jsonl",), "no file"),
+    ],
 )
 def test_what_cannot_be_served_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     done = _run(tmp_path, *words)
