@@ -44,12 +44,14 @@ COMMANDS = {
     "mop-up": "Order that the teacher distils again what the student wrote.",
     "undo": "Bring back what the teacher replaced for one event.",
     "monitor": "Watch agreement by prompt hash; alarm when it has fallen.",
+    "report": "Lay the evidence out on one page: may the student do the work?",
+    "dashboard": "Look at the same live, on this machine alone.",
     "compare": "Compare two runs on the events that both answered.",
     "runs": "List what was run in this workspace.",
 }
 _GROUPS = frozenset({"config"})
 
-_SECRET_VARIABLES = ("DATABASE_URL", "STUDENT_API_KEY", "LLM_API_KEY", "PGPASSWORD")
+_SECRET_VARIABLES = ("DATABASE_URL", "STUDENT_API_KEY", "LLM_API_KEY", "PGPASSWORD", "CASCADE_DASHBOARD_TOKEN")
 _VERBOSE_ENOUGH_FOR_TRACEBACKS = 2
 # typer names only this one of its usage errors; the base is what all of them have in common.
 _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]

@@ -55,7 +55,9 @@ def recorded_run(
     run = OpenRun(continued or f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}")
     with Workspace.open(workspace, "write") as opened:
         if continued is None:
-            opened.start_run(Run(run.run_id, command, __version__, {**_plain(settings), **(options or {})}, started_at))
+            opened.start_run(
+                Run(run.run_id, command, __version__, {**shown_settings(settings), **(options or {})}, started_at)
+            )
         else:
             opened.continue_run(run.run_id)
     status = "interrupted"
@@ -72,6 +74,6 @@ def recorded_run(
             opened.finish_run(run.run_id, status, run.counts, datetime.now(UTC))
 
 
-def _plain(settings: Settings) -> dict[str, str | None]:
+def shown_settings(settings: Settings) -> dict[str, str | None]:
     """The settings as texts; an address may hold a password, which is no secret to the settings."""
     return {key: redact(str(value)) if value is not None else None for key, value in settings.without_secrets.items()}

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from scorers.strings.names import ENTITY_THRESHOLD
 from scorers.strings.text import fold, skeleton
 
-RULES_VERSION = 2
-"""Raised whenever the same inputs may score differently; part of every fingerprint."""
+RULES_VERSION = 3
+"""Raised whenever the same inputs may score differently, or more is counted of them; part of every fingerprint."""
 
 SECTIONS = ("entities", "facts", "relationships")
 KINDS = (

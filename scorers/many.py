@@ -21,6 +21,7 @@ Pairing = tuple[Extraction | None, Extraction | None, Collection[str] | None]
 ScoreRow = tuple[bool | int | float | None, ...]
 
 COUNTS = ("tp", "fp", "fn", "strict", "soft", "raw_tp")
+
 _VERDICT: dict[str, type] = {"scorable": bool, "valid": bool, "both_empty": bool, "agreement": float, "agrees": bool}
 _SECTION_COLUMNS: dict[str, type] = {
     f"{section}_{count}": float if count == "soft" else int for section in SECTIONS for count in COUNTS
@@ -31,7 +32,17 @@ _EXACT: dict[str, type] = {
     "exact_recall": float,
     "exact_f1": float,
 }
-COLUMNS: Mapping[str, type] = _VERDICT | _SECTION_COLUMNS | {f"kind_{kind}": int for kind in KINDS} | _EXACT
+SECTION_KINDS: Mapping[tuple[str, str], str] = {
+    (section, kind): f"kind_{section}_{kind}" for section in SECTIONS[:-1] for kind in KINDS if kind != "invalid_json"
+}
+"""The column that counts a kind in a section; what none of them counts is of the last section."""
+COLUMNS: Mapping[str, type] = (
+    _VERDICT
+    | _SECTION_COLUMNS
+    | {f"kind_{kind}": int for kind in KINDS}
+    | dict.fromkeys(SECTION_KINDS.values(), int)
+    | _EXACT
+)
 """Name and type of every column of a score row; all but ``scorable`` are null where the pair is unscorable."""
 
 UNSCORABLE: ScoreRow = (False, *(None for _ in range(len(COLUMNS) - 1)))
@@ -101,9 +112,11 @@ def score_row(
 
 def flatten(score: ExtractionScore, gold: Extraction, predicted: Extraction | None, config: ScoringConfig) -> ScoreRow:
     """A score as one row, the two exact rules beside it."""
-    kinds = dict.fromkeys(KINDS, 0)
+    kinds, split = dict.fromkeys(KINDS, 0), dict.fromkeys(SECTION_KINDS, 0)
     for difference in score.differences:
         kinds[difference.kind] += 1
+        if (where := (difference.section, difference.kind)) in split:
+            split[where] += 1
     counts = [
         value
         for section in (score.entities, score.facts, score.relationships)
@@ -111,4 +124,4 @@ def flatten(score: ExtractionScore, gold: Extraction, predicted: Extraction | No
     ]
     exact = official_exact(gold, predicted) if config.official_exact else (None, None, None)
     verdict = (True, score.valid, score.both_empty, score.agreement, score.agrees)
-    return (*verdict, *counts, *kinds.values(), legacy_entity_f1(gold, predicted), *exact)
+    return (*verdict, *counts, *kinds.values(), *split.values(), legacy_entity_f1(gold, predicted), *exact)

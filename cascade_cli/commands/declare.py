@@ -1,7 +1,7 @@
 """How a command is declared: the options that all share, or those that decide; its result, shown after it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any
@@ -85,7 +85,7 @@ def _shared_options(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing rounded.")] = False,
     format_: Annotated[
         Format | None,
-        typer.Option("--format", help="Form of the result: table, json, jsonl, csv or md.", metavar="FORM"),
+        typer.Option("--format", help="Form of the result: table, json, jsonl, csv, md, html.", metavar="FORM"),
     ] = None,
     output: Annotated[
         Path | None,
@@ -117,11 +117,14 @@ class Command(TyperCommand):
         """Run the body with a ``Session`` as ``ctx.obj``, then show what it returns."""
         shared = {option.name: ctx.params.pop(option.name) for option in _SHARED.params}
         session: Session = _SHARED.callback(**shared)
+        if session.console.output.format is Format.HTML and self.name not in _WITH_PAGES:
+            raise UsageError("Only cascade report writes HTML.", hint="Use --format, or another suffix after -o.")
         _keep_inputs(session.console.output.path, ctx.params.values())
         ctx.obj = session
         result: Result = super().invoke(ctx)
         session.console.show(ctx.command_path.removeprefix("cascade "), result)
-        return result
+        # What ends it later is no second result: the one document stands.
+        return result if result.goes_on is None else replace(result, failure=result.goes_on())
 
 
 def _keep_inputs(output: Path | None, arguments: Iterable[object]) -> None:
@@ -157,4 +160,5 @@ def _built(function: Callable[..., object], cls: type[TyperCommand]) -> Any:  # 
     return typer.main.get_command(app)
 
 
+_WITH_PAGES = frozenset({"report"})
 _SHARED = _built(_shared_options, TyperCommand)

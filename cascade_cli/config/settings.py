@@ -281,6 +281,15 @@ LIVE_METRICS_HOST = Setting(
     "The address at which they are: any other than loopback shows them to whoever reaches it.",
 )
 
+DASHBOARD_TOKEN = Setting(
+    "dashboard.token",
+    _OPTIONAL_TEXT,
+    None,
+    "What every request to the dashboard must carry; off loopback one is made where none is set.",
+    env="CASCADE_DASHBOARD_TOKEN",
+    secret=True,
+)
+
 SETTINGS: tuple[Setting[object], ...] = tuple(
     declared for declared in list(globals().values()) if isinstance(declared, Setting)
 )

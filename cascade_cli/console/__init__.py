@@ -2,8 +2,8 @@
 
 from cascade_cli.console.output import Format, Output, chosen_format
 from cascade_cli.console.progress import Advance
-from cascade_cli.console.rendering import error_envelope, json_document
-from cascade_cli.console.result import Column, Record, Result, Table
+from cascade_cli.console.rendering import error_envelope, json_document, markdown_table, markdown_text
+from cascade_cli.console.result import Column, Page, Record, Result, Table
 from cascade_cli.console.streams import Console, discard, write_file, write_new_file
 from cascade_cli.console.text import moment, sanitize, sanitize_lines, shown
 
@@ -13,6 +13,7 @@ __all__ = [
     "Console",
     "Format",
     "Output",
+    "Page",
     "Record",
     "Result",
     "Table",
@@ -20,6 +21,8 @@ __all__ = [
     "discard",
     "error_envelope",
     "json_document",
+    "markdown_table",
+    "markdown_text",
     "moment",
     "sanitize",
     "sanitize_lines",

@@ -20,6 +20,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     MD = "md"
+    HTML = "html"
 
 
 _BY_SUFFIX = {
@@ -28,6 +29,7 @@ _BY_SUFFIX = {
     ".jsonl": Format.JSONL,
     ".csv": Format.CSV,
     ".md": Format.MD,
+    ".html": Format.HTML,
 }
 
 

@@ -100,7 +100,7 @@ def markdown(result: Result) -> Iterator[str]:
         if isinstance(block, str):
             yield sanitize_lines(block) + "\n\n"
         else:
-            yield from _markdown_table(block)
+            yield from markdown_table(block)
 
 
 def plain(result: Result) -> Iterator[str]:
@@ -140,9 +140,10 @@ def _plain_table(table: Table) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _markdown_table(table: Table) -> Iterator[str]:
+def markdown_table(table: Table) -> Iterator[str]:
+    """Yield a table line by line, in which hostile text stays text."""
     if table.title:
-        yield f"**{_markdown_text(table.title)}**\n\n"
+        yield f"**{markdown_text(table.title)}**\n\n"
     yield _markdown_row(column.title for column in table.columns)
     yield "|" + "|".join(" ---: " if column.align == "right" else " --- " for column in table.columns) + "|\n"
     for record in table.records:
@@ -151,10 +152,11 @@ def _markdown_table(table: Table) -> Iterator[str]:
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_markdown_text(cell) for cell in cells) + " |\n"
+    return "| " + " | ".join(markdown_text(cell) for cell in cells) + " |\n"
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return a text as it reads in Markdown, on one line, nothing in it being markup."""
     safe = sanitize(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{character}" if character in "\\|`*_[]" else character for character in safe)
 

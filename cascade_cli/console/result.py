@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from cascade_cli.console.text import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cascade_cli.errors import CascadeError
 
 Record = Mapping[str, object]
@@ -56,6 +58,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A document that a command composed itself.
+
+    Attributes:
+        text: the whole of it.
+        path: where the command wrote it; None where it is to be printed instead of the result.
+    """
+
+    text: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The outcome of one command.
 
@@ -68,6 +83,9 @@ class Result:
         partial: True when a limit or a signal ended the work before its end.
         gate: the verdict on the gates that were asked for; None where none was.
         failure: a verdict whose exit status the process ends with although there is a result to show.
+        goes_on: what the command does once its result was shown, until a signal ends it; returns what that was.
+        page: where the command composes one. Written to the file that was asked for, it leaves standard output to the
+            result.
     """
 
     data: object
@@ -78,3 +96,5 @@ class Result:
     partial: bool = False
     gate: Mapping[str, object] | None = None
     failure: CascadeError | None = None
+    goes_on: Callable[[], CascadeError | None] | None = None
+    page: Page | None = None

@@ -29,6 +29,9 @@ from cascade_cli.errors import DependencyError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+_FOR_PEOPLE = (Format.TABLE, Format.HTML)
+"""Where the page went to a file, standard output has the table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Console:
@@ -51,14 +54,16 @@ class Console:
             DependencyError: the result cannot be written (a full disk, no permission).
             UsageError: the format needs a table and the result has none.
         """
-        path = self.output.path
-        if path is None and self._draws(self.output.format):
-            self._draw(result)
-        elif path is None:
-            self._write_out(_lines(self.output.format, command, result))
-        else:
+        page, path = result.page, self.output.path
+        if page is not None and page.path is None:
+            self._write_out([page.text])
+        elif path is not None and (page is None or page.path != path):
             write_file(path, _lines(self.output.format, command, result))
             self.note(f"wrote {path}")
+        elif self._draws(self.output.format):
+            self._draw(result)
+        else:
+            self._write_out(_lines(self.output.format, command, result))
         for warning in result.warnings:
             self.warn(warning)
         for hint in result.hints:
@@ -102,7 +107,7 @@ class Console:
             yield advance
 
     def _draws(self, chosen: Format) -> bool:
-        return chosen is Format.TABLE and self.stdout.isatty()
+        return chosen in _FOR_PEOPLE and self.stdout.isatty()
 
     def _draw(self, result: Result) -> None:
         from rich.console import Console as RichConsole
@@ -201,5 +206,5 @@ def _lines(chosen: Format, command: str, result: Result) -> Iterable[str]:
             return csv_lines(result)
         case Format.MD:
             return markdown(result)
-        case Format.TABLE:
+        case Format.TABLE | Format.HTML:
             return plain(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cascade_cli.config import (
     POLICY_HIGH_VALUE_CATEGORIES,
@@ -28,7 +28,7 @@ from cascade_cli.monitor.watching import (
     watch,
 )
 from cascade_cli.policy import Policy
-from cascade_cli.scoring import PairSource, Request, resolve_cluster, score_pairs, scoring_config, warnings_of
+from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
 from cascade_cli.simulate import OBSERVER, detection_plan, events_of, policy_figures, too_many_unreadable
 from cascade_cli.stats.eprocess import ALPHA, level_of
 
@@ -78,6 +78,20 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
     twice = Twice(settings[POLICY_TEACHER_TWICE_RATE], asked.policy.salt)
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(asked.pairs, request, settings, console, command="monitor", through=twice.watch)
+    return replace(watch_scored(asked, scored, twice, request, settings), run_id=run_id)
+
+
+def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, settings: Settings) -> Result:
+    """The same from pairs that are scored already.
+
+    Args:
+        asked: what to watch.
+        scored: its request had the observer of ``simulate``.
+        twice: saw all rows.
+        request: with which they were scored.
+        settings: as resolved.
+    """
+    config = request.config
     events = events_of(scored, by_hash=True)
     found = labels_by_hash(events, asked.policy)
     _check_baseline(asked.baseline, found)
@@ -102,7 +116,7 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
     }
     gate, failure = _verdict(asked, data)
     failure = too_many_unreadable(scored, asked.max_error_rate) or failure
-    return Result(data, monitor_blocks(data), warnings=warnings_of(scored), run_id=run_id, gate=gate, failure=failure)
+    return Result(data, monitor_blocks(data), warnings=warnings_of(scored), gate=gate, failure=failure)
 
 
 def _floor_figures(floor: Floor, found: Sequence[HashLabels]) -> Figures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cascade_cli.console import Column, Table
@@ -55,8 +55,8 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
     ]
     if floor is not None:
         blocks.append(Table(_ALARMS, data["hashes"], "Alarms, with the evidence E against the floor"))
-        blocks += _alarm_lines(data["hashes"])
-    blocks += [_NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"])) for notice in data["notices"]]
+        blocks += alarm_lines(data)
+    blocks += notice_lines(data)
     if data["teacher"] is not None:
         blocks.append(_teacher_line(data["teacher"]))
     if data["rollout"] is not None:
@@ -76,10 +76,15 @@ def _hash(figures: Figures) -> str:
     return prompt_hash(figures["system_prompt_hash"]) if figures["system_prompt_hash"] else "Events without a hash"
 
 
-def _alarm_lines(hashes: Sequence[Figures]) -> list[str]:
+def notice_lines(data: Figures) -> list[str]:
+    """What is worth knowing of each hash before there is anything to alarm about."""
+    return [_NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"])) for notice in data["notices"]]
+
+
+def alarm_lines(data: Figures) -> list[str]:
     """What whoever is woken wants to know of each alarm: where, since when, how deep."""
     lines = []
-    for figures in hashes:
+    for figures in data["hashes"]:
         for name, told in (("floor_alarm", "is below the floor"), ("change_alarm", "has fallen")):
             alarm = figures[name]
             if alarm is not None and alarm["alarmed_at_label"] is not None:

@@ -32,10 +32,12 @@ def score_workspace(
     processes: int = 1,
     advance: Callable[[int], None] = lambda _items: None,
     through: Through = iter,
+    keep: bool = True,
 ) -> Scored:
     """Score the pairs of a workspace; what is new is kept as it comes, so that a kill loses little.
 
-    Counts by a property of items are not kept, so asking for them works everything out anew.
+    Counts by a property of items are not kept, so asking for them works everything out anew. Without ``keep`` nothing
+    is written.
     """
     fingerprint = request.config.fingerprint
     with Workspace.open(path) as workspace:
@@ -46,7 +48,8 @@ def score_workspace(
         through(stream_pairs(path, only)), advance, {hash(key) for key in known.select(PAIR_KEY).iter_rows()}
     )
     chunks = score_chunks(intake, request, processes=processes)
-    return _with_known(assemble(_kept(chunks, path, fingerprint), intake, request), known)
+    kept = _kept(chunks, path, fingerprint) if keep else chunks
+    return _with_known(assemble(kept, intake, request), known)
 
 
 def _kept(chunks: Iterable[Chunk], path: Path, fingerprint: str) -> Iterator[Chunk]:

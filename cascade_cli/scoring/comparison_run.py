@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
+
 from cascade_cli.config import POLICY_HIGH_VALUE_CATEGORIES, SCORE_CLUSTER_BY, WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Result
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
@@ -45,11 +47,26 @@ def run_compare(
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]))
     with console.progress("scoring") as advance:
         first, second = (_score(side, settings, request, advance) for side in sides)
-    figures = compare_figures(first.figures, second.figures, listed=listed)
-    gate, failure = _judge(figures, fail_on_regression, min_n)
-    data = {"scorer": config.fingerprint, "a": sides[0], "b": sides[1], **figures}
+    compared = compare_scored(sides, first.figures, second.figures, request, listed=listed)
+    gate, failure = _judge(compared, fail_on_regression, min_n)
     warnings = tuple(warning for scored in (first, second) for warning in warnings_of(scored))
-    return Result(data, comparison_blocks(data, sides), warnings=warnings, gate=gate, failure=failure)
+    return Result(compared, comparison_blocks(compared, sides), warnings=warnings, gate=gate, failure=failure)
+
+
+def compare_scored(
+    sides: tuple[str, str], first: pl.DataFrame, second: pl.DataFrame, request: Request, *, listed: int = 10
+) -> Figures:
+    """The figures of two students whose pairs are scored already.
+
+    Args:
+        sides: what they are called.
+        first: the figures of A.
+        second: the figures of B.
+        request: with which both were scored.
+        listed: how many regressions and improvements to list.
+    """
+    figures = compare_figures(first, second, listed=listed)
+    return {"scorer": request.config.fingerprint, "a": sides[0], "b": sides[1], **figures}
 
 
 def _score(side: str, settings: Settings, request: Request, advance: Callable[[int], None]) -> Scored:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.console import Console
@@ -56,6 +57,33 @@ def _is_wanted(row: Row, only: PairFilter) -> bool:
     if only.since is not None and made is not None and made < only.since:
         return False
     return only.student_model is None or answer is None or answer.student_model == only.student_model
+
+
+def look_at_pairs(
+    source: PairSource,
+    request: Request,
+    path: Path,
+    *,
+    advance: Callable[[int], None] = lambda _items: None,
+    through: Through = iter,
+) -> Scored:
+    """Score every pair and write nothing: neither a run nor what is new.
+
+    Args:
+        source: which pairs.
+        request: what to work out.
+        path: of the workspace.
+        advance: told of every row that was taken.
+        through: sees all rows as they pass.
+
+    Raises:
+        CascadeError: nothing could be read.
+    """
+    if source.location is not None:
+        return score_stream(Intake(through(source.rows_of_file()), advance), request, processes=source.processes)
+    return score_workspace(
+        path, source.filter(), request, processes=source.processes, advance=advance, through=through, keep=False
+    )
 
 
 def score_pairs(

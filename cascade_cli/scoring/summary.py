@@ -15,6 +15,7 @@ from cascade_cli.scoring.frames import Request, Scored
 from cascade_cli.stats import agreement_interval, bootstrap_f1
 from scorers import KINDS
 from scorers.config import SECTIONS
+from scorers.many import SECTION_KINDS
 
 Figures = dict[str, Any]
 """Figures in the shape of the JSON of ``cascade score``: numbers, None, and mappings and lists of them."""
@@ -98,10 +99,24 @@ def _group_figures(group: Group) -> Figures:
         "legacy_entity_exact_median_f1": _median(scored["legacy_entity_f1"]),
         **{section: _section_figures(scored, section, clusters) for section in SECTIONS},
         "kinds": {kind: _total(scored, f"kind_{kind}") for kind in KINDS},
+        "kinds_by_section": _kinds_by_section(scored),
     }
     if scored["exact_f1"].null_count() < len(scored):
         figures["exact"] = {name: _mean(scored[f"exact_{name}"]) for name in ("precision", "recall", "f1")}
     return figures
+
+
+def _kinds_by_section(scored: pl.DataFrame) -> Figures:
+    """Each kind's count in each section; of an answer that cannot be read nobody knows the sections."""
+    found: dict[str, Figures] = {section: {} for section in SECTIONS}
+    for (section, kind), column in SECTION_KINDS.items():
+        found[section][kind] = _total(scored, column)
+    *split, last = SECTIONS
+    found[last] = {
+        kind: _total(scored, f"kind_{kind}") - sum(found[section][kind] for section in split)
+        for kind in found[split[0]]
+    }
+    return found
 
 
 def _clusters(frame: pl.DataFrame) -> Sequence[str] | None:
@@ -109,6 +124,14 @@ def _clusters(frame: pl.DataFrame) -> Sequence[str] | None:
     named = pl.col("cluster").fill_null(pl.concat_str(pl.lit("\0"), pl.col("pair")))
     clusters = frame.select(named).to_series()
     return None if clusters.n_unique() == len(frame) else clusters.to_list()
+
+
+def agreement_by(scored: Scored, request: Request) -> list[Figures]:
+    """Key and agreement of each group of pairs, as in ``groups`` of :func:`summarize`, without what takes longer."""
+    return [
+        {"key": dict(group.key), "agreement": _agreement(group.frame.filter(pl.col("scorable")))}
+        for group in _groups(scored.figures, request)
+    ]
 
 
 def agreement_of(figures: pl.DataFrame) -> Figures:

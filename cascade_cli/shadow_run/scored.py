@@ -15,7 +15,7 @@ def score_and_simulate(asked: Shadow, settings: Settings, console: Console) -> t
 
     pairs = PairSource(since=_since(asked), student_model=settings[STUDENT_MODEL])
     scored = run_score(Inquiry(pairs, ("system_prompt_hash",)), settings, console)
-    return scored, run_simulate(Simulation(pairs, read_wanted(settings, [], [])), settings, console)
+    return scored, run_simulate(Simulation(pairs, read_wanted(settings)), settings, console)
 
 
 def agreement_note(asked: Shadow, settings: Settings) -> str:

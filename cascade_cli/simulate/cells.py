@@ -25,6 +25,7 @@ Bools = npt.NDArray[np.bool_]
 BIT = {reason: 1 << place for place, reason in enumerate(REASONS)}
 """The bit of each reason in a mask of what fired; the first gate is the lowest."""
 _MAX_CODE = 2**62
+_MOST_COUNTED = 2**20
 MASKS = 1 << len(REASONS)
 LABELS = 3
 
@@ -115,8 +116,11 @@ def tally_policies(events: Events, policies: Sequence[Policy]) -> list[Tally]:
 
 
 def fired_masks(events: Events, policy: Policy) -> Ints:
-    """For each event the mask of what fires under one policy, shape (n,)."""
-    (masks,) = masks_of(events, [policy])
+    """For each event the mask of what fires under one policy, shape (n,); kept until another policy is asked about."""
+    latest, masks = events.latest_masks[0] if events.latest_masks else (None, None)
+    if masks is None or latest != policy:
+        (masks,) = masks_of(events, [policy])
+        events.latest_masks[:] = [(policy, masks)]
     return masks
 
 
@@ -137,6 +141,8 @@ def masks_of(events: Events, policies: Sequence[Policy]) -> Iterator[Ints]:
 
 def rates_in_force(events: Events, policy: Policy) -> Floats:
     """For each event the rate at which it is sampled, in [0, 1], shape (n,); it differs during a burn-in only."""
+    if not policy.burn_in_events:
+        return np.full(len(events), units_below(policy.sample_rate) / UNITS)
     grid = _Grid.of([policy])
     standing = _standing(_columns(events, grid), grid, policy)
     return units_in_force(events, standing, policy) / UNITS
@@ -145,6 +151,12 @@ def rates_in_force(events: Events, policy: Policy) -> Floats:
 def reasons_of(mask: int) -> tuple[str, ...]:
     """The reasons of a mask, in the order of the gates."""
     return tuple(reason for reason in REASONS if mask & BIT[reason])
+
+
+def first_reasons(events: Events, policy: Policy) -> pl.Series:
+    """For each event why it escalates under a policy, its first reason; null where it does not."""
+    first = pl.Series([next(iter(reasons_of(mask)), None) for mask in range(MASKS)], dtype=pl.String)
+    return first.gather(fired_masks(events, policy))
 
 
 def _columns(events: Events, grid: _Grid) -> _Columns:
@@ -213,6 +225,16 @@ def _sums(groups: Ints, values: Floats, length: int) -> Floats:
 
 
 def _numbered(code: Ints) -> tuple[Ints, Ints]:
+    """A line of each distinct code, and for each line the number of its code."""
+    highest = int(code.max(initial=0))
+    if highest <= _MOST_COUNTED:  # counting is several times faster than sorting
+        distinct = np.flatnonzero(np.bincount(code))
+        number_of = np.zeros(highest + 1, dtype=np.int64)
+        number_of[distinct] = np.arange(len(distinct))
+        numbers = number_of[code]
+        first = np.zeros(len(distinct), dtype=np.int64)
+        first[numbers] = np.arange(len(code))
+        return first, numbers
     _, first, numbers = np.unique(code, return_index=True, return_inverse=True)
     return first, numbers
 

@@ -15,10 +15,10 @@ from cascade_cli.stats.deferral import (
     DeferralCurve,
     augrc,
     deferral_curve,
-    normalised_gain,
+    gain_between,
     oracle_curve,
     random_curve,
-    regret,
+    regret_to,
 )
 
 _MOST_POINTS = 200
@@ -55,8 +55,8 @@ def curves_of(events: Events, masks: Ints) -> Figures:
         "labelled": len(agrees),
         **{name: _points(curve) for name, curve in curves.items()},
         "augrc": {name: augrc(1 - agrees, score) for name, score in scores.items()},
-        "normalised_gain": normalised_gain(gates, agrees, right),
-        "regret": regret(gates, agrees, right),
+        "normalised_gain": gain_between(gates, curves["random"], curves["oracle"]),
+        "regret": regret_to(gates, curves["oracle"]),
         "targets": [
             {"agreement": target, **{name: _share(curve, target) for name, curve in curves.items()}}
             for target in _TARGETS

@@ -11,7 +11,7 @@ import polars as pl
 
 from cascade_cli.errors import UsageError
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import Case, observe, sample_unit, usable_extraction
+from cascade_cli.policy import Case, Policy, observe, sample_unit, usable_extraction
 from cascade_cli.records import Row
 from cascade_cli.scoring import Observer, Scored, answered, shown_event
 
@@ -123,7 +123,7 @@ class Events:
         """A number for each event that those of its cluster share, shape (n,)."""
         return self.clusters.cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
 
-    @property
+    @cached_property
     def clustered(self) -> bool:
         """Whether any two events share a cluster."""
         return self.clusters.n_unique() < len(self)
@@ -149,6 +149,11 @@ class Events:
         if salt not in self._units:
             self._units[salt] = np.fromiter((sample_unit(each, salt) for each in self.ids), np.int64, len(self))
         return self._units[salt]
+
+    @cached_property
+    def latest_masks(self) -> list[tuple[Policy, npt.NDArray[np.int64]]]:
+        """What fired under the policy that was asked about last: several figures ask one after the other."""
+        return []
 
     @cached_property
     def _units(self) -> dict[str, npt.NDArray[np.int64]]:

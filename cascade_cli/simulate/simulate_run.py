@@ -83,7 +83,28 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     config = scoring_config(simulation.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(simulation.pairs, request, settings, console, command="simulate")
-    events = events_of(scored)
+    return simulate_scored(simulation, scored, request, settings, run_id=run_id)
+
+
+def simulate_scored(
+    simulation: Simulation,
+    scored: Scored,
+    request: Request,
+    settings: Settings,
+    events: Events | None = None,
+    run_id: str | None = None,
+) -> Result:
+    """The same from pairs that are scored already.
+
+    Args:
+        simulation: what was asked.
+        scored: its request had :data:`~cascade_cli.simulate.events.OBSERVER`.
+        request: with which they were scored.
+        settings: as resolved.
+        events: those of the pairs, for whoever keeps them; None makes them.
+        run_id: of the run whose workspace keeps what escalates; None keeps nothing.
+    """
+    events = events_of(scored) if events is None else events
     policies = simulation.wanted.policies
     warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
     warnings += check_names(simulation.wanted, events)
@@ -93,7 +114,7 @@ def run_simulate(simulation: Simulation, settings: Settings, console: Console) -
     else:
         figures = simulate(events, policies, read_prices(settings))
         is_log = _looks_like_a_log(events, policies[0])
-    data = {"scorer": config.fingerprint, **figures}
+    data = {"scorer": request.config.fingerprint, **figures}
     data |= {"not_asked": scored.not_asked, "bad_rows": scored.bad_rows, "repeated": scored.repeated + events.repeated}
     data |= _on_request(simulation, events, data["sweep"], settings)
     if run_id is not None and simulation.logged is None and not is_log:

@@ -69,11 +69,22 @@ def deferral_curve(weak: npt.ArrayLike, strong: npt.ArrayLike, scores: npt.Array
     weak, strong, scores = (np.asarray(column, dtype=np.float64) for column in (weak, strong, scores))
     if not len(weak) == len(strong) == len(scores) > 0:
         raise ValueError(f"as many of each are wanted, at least 1: {len(weak)}, {len(strong)}, {len(scores)}")
-    _, tie, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
+    tie, sizes = _ties(scores)
     gains = np.bincount(tie, strong - weak)
     deferred = np.concatenate([[0.0], np.cumsum(sizes)])
     quality = (weak.sum() + np.concatenate([[0.0], np.cumsum(gains)])) / len(weak)
     return DeferralCurve(deferred, quality)
+
+
+def _ties(scores: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The number of each event's tie, the highest scores first, and how many events each tie has."""
+    low, high = scores.min(), scores.max()
+    # Most orders here are those of a yes or a no, and a million need not be sorted for that.
+    if ((scores == low) | (scores == high)).all():
+        tie = (scores != high).astype(np.int64)
+        return tie, np.bincount(tie)
+    _, tie, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
+    return tie, sizes
 
 
 def oracle_curve(weak: npt.ArrayLike, strong: npt.ArrayLike) -> DeferralCurve:
@@ -106,13 +117,23 @@ def normalised_gain(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.Array
     Returns:
         None where no order is better than another.
     """
-    best, chance = oracle_curve(weak, strong).area, random_curve(weak, strong).area
-    return None if best - chance <= _ROUNDING else (curve.area - chance) / (best - chance)
+    return gain_between(curve, random_curve(weak, strong), oracle_curve(weak, strong))
+
+
+def gain_between(curve: DeferralCurve, chance: DeferralCurve, best: DeferralCurve) -> float | None:
+    """The same from the curves of a random order and of the oracle."""
+    room = best.area - chance.area
+    return None if room <= _ROUNDING else (curve.area - chance.area) / room
 
 
 def regret(curve: DeferralCurve, weak: npt.ArrayLike, strong: npt.ArrayLike) -> float:
     """Mean quality that the oracle's order has and the curve's has not, at least 0."""
-    return max(0.0, oracle_curve(weak, strong).area - curve.area)
+    return regret_to(curve, oracle_curve(weak, strong))
+
+
+def regret_to(curve: DeferralCurve, best: DeferralCurve) -> float:
+    """The same from the oracle's curve."""
+    return max(0.0, best.area - curve.area)
 
 
 def auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:

@@ -64,6 +64,12 @@ class Workspace:
         """Whether a workspace was made in this folder."""
         return (path / DATABASE_NAME).exists()
 
+    @staticmethod
+    def files(path: Path) -> tuple[Path, ...]:
+        """The files of which one changes whenever something is kept or forgotten; reading changes none."""
+        names = (DATABASE_NAME, f"{DATABASE_NAME}.wal", SPOOL_NAME, f"{SPOOL_NAME}-wal")
+        return tuple(path / name for name in names)
+
     def add_rows(self, rows: Iterable[Row]) -> Added:
         """Keep what is new of a stream of any length; the first of each key stays.
 

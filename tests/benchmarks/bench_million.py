@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from benchmarks.corpus import SMALL, Pairing, make_corpus
 from benchmarks.machine import describe_machine
 
 HASHES = ("bbdaba", "f1e0ff", "77c01d")
+_BEGINNING, _PAUSE = datetime(2026, 3, 1, tzinfo=UTC), timedelta(seconds=8)
 MEMORY_LIMIT_MB = 1000
 """Wanted: less than this, in the largest process."""
 
@@ -63,7 +65,8 @@ def _lines(corpus: Iterator[Pairing]) -> Iterator[str]:
         row = {
             "event_id": event_id,
             "system_prompt_hash": HASHES[number % len(HASHES)],
-            "created_at": "2026-06-18T09:00:00Z",
+            "created_at": (_BEGINNING + number * _PAUSE).isoformat(),
+            "llm_chunk_ms": 900.0,
             "event": {"id": event_id, "arena": "sales", "content": content, "attributes": attributes},
             "raw_response": json.dumps(pairing.gold, ensure_ascii=False),
             "student_response": json.dumps(pairing.predicted, ensure_ascii=False),

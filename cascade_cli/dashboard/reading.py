@@ -1,0 +1,119 @@
+"""What the pages show, read in a process of its own: pages are answered meanwhile, and Ctrl-C waits for nobody."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cascade_cli.config import WORKSPACE_PATH, Settings
+from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.report import Figures, Report, figures_of, request_of, simulation_of, twice_of
+from cascade_cli.scoring import Scored, look_at_pairs
+from cascade_cli.simulate import Simulation
+
+_ROWS_BETWEEN_WORDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All pairs, and what follows from them.
+
+    Attributes:
+        scored: the figures of every pair.
+        simulation: what was asked of ``cascade simulate``; None where there can be no figures.
+        figures: of the report's pages; likewise.
+        problem: why not, as where the answers are of several students.
+    """
+
+    scored: Scored
+    simulation: Simulation | None = None
+    figures: Figures | None = None
+    problem: CascadeError | None = None
+
+
+def read(asked: Report, settings: Settings, advance: Callable[[int], None] = lambda _rows: None) -> Reading:
+    """Read and work out everything; nothing is written.
+
+    Args:
+        asked: which pairs, and against what to hold them.
+        settings: as resolved.
+        advance: told of the rows as they are taken.
+
+    Raises:
+        CascadeError: nothing could be read.
+    """
+    request, twice = request_of(asked, settings), twice_of(asked, settings)
+    scored = look_at_pairs(asked.pairs, request, settings[WORKSPACE_PATH], advance=advance, through=twice.watch)
+    try:
+        figures = figures_of(asked, scored, twice, request, settings)
+        return Reading(scored, simulation_of(asked, scored), figures)
+    except UsageError as problem:
+        return Reading(scored, problem=problem)
+
+
+class Reader:
+    """One reading, in a process that is started at once."""
+
+    def __init__(self, asked: Report, settings: Settings) -> None:
+        # Not fork: this process has threads, whose locks a forked child would inherit taken.
+        context = get_context("spawn")
+        self._rows = context.Value("q", 0)
+        self._inbox, outbox = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_read_and_send, args=(outbox, self._rows, asked, settings), daemon=True, name="reader"
+        )
+        self._process.start()
+        # The only other end is the process's own, so that its death ends the wait.
+        outbox.close()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has taken so far."""
+        return int(self._rows.value)
+
+    def result(self) -> Reading:
+        """Wait for it.
+
+        Raises:
+            CascadeError: nothing could be read, or the process was ended.
+        """
+        try:
+            outcome: Reading | CascadeError = self._inbox.recv()
+        except EOFError as error:
+            raise CascadeError(
+                "The process that reads was ended.", hint="Was memory short? See its messages."
+            ) from error
+        finally:
+            self._inbox.close()
+            self._process.join()
+        if isinstance(outcome, CascadeError):
+            raise outcome
+        return outcome
+
+    def kill(self) -> None:
+        """End it at once; it holds nothing that could be lost."""
+        self._process.kill()
+
+
+def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Settings) -> None:  # noqa: ANN401 - a shared number has no name for its type
+    # Ctrl-C reaches every process of the terminal; this one is ended by its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    waiting = 0
+
+    def advance(taken: int) -> None:
+        nonlocal waiting
+        waiting += taken
+        if waiting >= _ROWS_BETWEEN_WORDS:
+            rows.value += waiting
+            waiting = 0
+
+    try:
+        outcome: Reading | CascadeError = read(asked, settings, advance)
+    except CascadeError as problem:
+        outcome = problem
+    outbox.send(outcome)

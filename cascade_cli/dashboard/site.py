@@ -1,0 +1,139 @@
+"""Addresses to pages and twins; every error a page, or the document of ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import escape
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from cascade_cli.console import error_envelope, json_document
+from cascade_cli.console.rendering import envelope
+from cascade_cli.dashboard.access import Access
+from cascade_cli.dashboard.guard import Guard
+from cascade_cli.dashboard.look import Look, NothingThere, NotYet, Sources, http_status
+from cascade_cli.dashboard.pages import PAGES, View, event
+from cascade_cli.dashboard.twins import TWINS
+from cascade_cli.errors import CascadeError
+from cascade_cli.report import environment
+from cascade_cli.report.sections import nothing_yet
+
+_STATIC = {
+    "style.css": ("cascade_cli.report", "templates", "text/css"),
+    "page.js": ("cascade_cli.report", "templates", "text/javascript"),
+    "dashboard.css": ("cascade_cli.dashboard", "static", "text/css"),
+    "dashboard.js": ("cascade_cli.dashboard", "static", "text/javascript"),
+}
+"""The only files that are served: package, folder and kind of each."""
+
+
+class _Whole(Convertor[str]):
+    """All that is left of a path, whatever characters are in it."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+def build_site(sources: Sources, access: Access) -> ASGIApp:
+    """All pages and twins, behind their guard."""
+    register_url_convertor("whole", _Whole())
+    routes = [Route(path, _page_at(sources, path, show)) for path, (_, show) in PAGES.items()]
+    routes.append(Route("/events/{event_id:whole}", _page_at(sources, "/events", event)))
+    routes += [Route(f"/api/{name}.json", _twin_at(sources, name)) for name in TWINS]
+    routes += [Route(f"/static/{name}", _static_at(name)) for name in _STATIC]
+    handlers = {404: _unknown, Exception: _broken}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), access)
+
+
+def _look(sources: Sources, request: Request) -> Look:
+    state = sources.snapshots.state()
+    return Look(request.query_params, sources, state, request.path_params.get("event_id") or None)
+
+
+def _page_at(sources: Sources, path: str, show: Callable[[Look], View]) -> Callable[[Request], Response]:
+    def page(request: Request) -> Response:
+        look = _look(sources, request)
+        try:
+            view = show(look)
+            return HTMLResponse(_drawn(path, view, look))
+        except CascadeError as error:
+            return _refused(path, error, look)
+
+    return page
+
+
+def _twin_at(sources: Sources, name: str) -> Callable[[Request], Response]:
+    def twin(request: Request) -> Response:
+        try:
+            command, result = TWINS[name](_look(sources, request))
+            return _document(envelope(command, result))
+        except CascadeError as error:
+            return _document(error_envelope(name, error), http_status(error))
+
+    return twin
+
+
+def _static_at(name: str) -> Callable[[Request], Response]:
+    package, folder, kind = _STATIC[name]
+    text = resources.files(package).joinpath(folder, name).read_text(encoding="utf-8")
+    return lambda _request: Response(text, media_type=kind)
+
+
+def _document(document: object, status: int = 200) -> Response:
+    return Response(json_document(document), status, media_type="application/json")
+
+
+def _drawn(path: str, view: View, look: Look) -> str:
+    return _render(view.template, path, view.title, view=view, state=look.state, **view.more)
+
+
+def _refused(path: str, error: CascadeError, look: Look) -> Response:
+    """The page of an error; where there is nothing yet, what to run; while the first pairs are read, how far it is."""
+    reading = isinstance(error, NotYet)
+    sections = nothing_yet(look.source) if look.has_nothing else ()
+    status = 200 if reading or sections else http_status(error)
+    return HTMLResponse(_message(path, error, sections=sections, reading=reading), status)
+
+
+def _unknown(request: Request, _error: Exception) -> Response:
+    error = NothingThere(f"There is no page at {request.url.path[:200]}.", hint="The contents list every page.")
+    return HTMLResponse(_message("", error), 404)
+
+
+def _broken(_request: Request, error: Exception) -> Response:
+    # The message of a foreign exception may quote the text of an event: only its type is safe to show.
+    told = CascadeError(f"Internal error: {type(error).__name__}.", hint="Please report it, with what you clicked.")
+    return HTMLResponse(_message("", told), 500)
+
+
+def _message(path: str, error: CascadeError, *, sections: tuple[object, ...] = (), reading: bool = False) -> str:
+    title = "Reading" if reading else "Nothing yet" if sections else "Not shown"
+    return _render("message.html.j2", path, title, error=error, sections=sections, reading=reading)
+
+
+def _render(template: str, path: str, title: str, **more: object) -> str:
+    contents = [(address, name) for address, (name, _) in PAGES.items()]
+    return _environment().get_template(template).render(path=path, title=title, contents=contents, **more)
+
+
+@cache
+def _environment() -> Environment:
+    """The report's templates, and the dashboard's own."""
+    loader = ChoiceLoader([PackageLoader("cascade_cli.dashboard"), PackageLoader("cascade_cli.report")])
+    found = environment().overlay(loader=loader)
+    # What a form sends back must be what came: escaped, but with its control characters as they are.
+    found.filters["raw"] = escape
+    return found

@@ -1,0 +1,101 @@
+"""What stays of a page's figures when texts, names and values are left out: kinds, counts, rates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cascade_cli.redaction import MASK
+from cascade_cli.report.cutting import Cut
+from cascade_cli.report.disagreements import Disagreement, Field, ItemPair
+from cascade_cli.report.figures import Data, Figures
+
+_KNOWN_FIELDS = frozenset(
+    {
+        "", "type", "name", "aliases", "email", "emails", "category", "statement", "subject", "predicate", "object",
+        "source", "target", "from", "to", "head", "tail", "relation", "label",
+    }
+)  # fmt: skip
+"""Names of fields; any other is the model's own word."""
+_HIDDEN_SETTINGS = ("policy.vip_arenas", "live.never_student_arenas", "live.never_student_classes")
+_DIGITS = 12
+
+
+def redacted(figures: Figures) -> Figures:
+    """The figures without what was written by people or models.
+
+    An event is called by the beginning of the SHA-256 of its id, for an id may be an address.
+    """
+    return replace(
+        figures,
+        simulation=_without_arenas(figures.simulation),
+        monitor=_without_arenas(_without_ids(figures.monitor)),
+        worst=tuple(_without_values(each) for each in figures.worst),
+        provenance=replace(
+            figures.provenance,
+            source=MASK,
+            settings={
+                key: (MASK if _is_hidden(key) else value, _origin(where))
+                for key, (value, where) in figures.provenance.settings.items()
+            },
+            runs=(),
+        ),
+        warnings=(f"{len(figures.warnings):,} warnings, which may name things, are left out.",)
+        if figures.warnings
+        else (),
+    )
+
+
+def hidden_id(event_id: str) -> str:
+    """What an event is called where its id must not be shown."""
+    return hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def _is_hidden(key: str) -> bool:
+    return key in _HIDDEN_SETTINGS or key.endswith(("path", "_file", "endpoint", "url"))
+
+
+def _origin(where: str) -> str:
+    """Where a setting came from, without the name of a file."""
+    return where if where.startswith(("default", "environment", "command line")) else "a file"
+
+
+def _without_arenas(value: Any) -> Any:  # noqa: ANN401 - JSON of any depth
+    """The same JSON with every list of arenas emptied of its names."""
+    if isinstance(value, Mapping):
+        return {
+            key: [MASK] * len(each) if key == "vip_arenas" else _without_arenas(each) for key, each in value.items()
+        }
+    return [_without_arenas(each) for each in value] if isinstance(value, list) else value
+
+
+def _without_ids(monitor: Data) -> dict[str, Any]:
+    hashes = [
+        {key: _hidden_alarm(value) if key.endswith("_alarm") else value for key, value in each.items()}
+        for each in monitor["hashes"]
+    ]
+    return {**monitor, "hashes": hashes}
+
+
+def _hidden_alarm(alarm: Data | None) -> Data | None:
+    if alarm is None or alarm["event_id"] is None:
+        return alarm
+    return {**alarm, "event_id": hidden_id(alarm["event_id"])}
+
+
+def _without_values(event: Disagreement) -> Disagreement:
+    return replace(
+        event, event_id=hidden_id(event.event_id), arena=None, text=None, pairs=tuple(map(_without_fields, event.pairs))
+    )
+
+
+def _without_fields(pair: ItemPair) -> ItemPair:
+    return replace(pair, fields=tuple(_masked(each) for each in pair.fields if each.name in _KNOWN_FIELDS))
+
+
+def _masked(field: Field) -> Field:
+    return replace(
+        field, gold=None if field.gold is None else Cut(MASK), predicted=None if field.predicted is None else Cut(MASK)
+    )

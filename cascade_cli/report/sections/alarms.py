@@ -1,0 +1,100 @@
+"""Whether agreement has fallen: the monitor's alarms, by prompt hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cascade_cli.console import Column, Table
+from cascade_cli.monitor import alarm_lines, notice_lines
+from cascade_cli.report.charts import Range, range_chart
+from cascade_cli.report.figures import Figures
+from cascade_cli.report.parts import Block, Commands, Paragraph, Section
+from cascade_cli.report.verdict import has_gone_off
+from cascade_cli.report.words import count, estimate, name_of, number, percent, sentence
+from cascade_cli.scoring.tables import interval_percent
+from cascade_cli.simulate import PLAN
+
+Data = Mapping[str, Any]
+_MOST = 25
+_MOST_IN_TABLE = 100
+
+
+def alarms_section(figures: Figures) -> Section:
+    """The monitor's figures of every hash, its alarms and what it cannot see yet."""
+    data = figures.monitor
+    blocks: list[Block] = [Paragraph(_who_speaks(data))]
+    blocks += [Paragraph(sentence(told), "warning") for told in alarm_lines(data)]
+    if not any(has_gone_off(each[name]) for each in data["hashes"] for name in ("floor_alarm", "change_alarm")):
+        blocks.append(
+            Paragraph("No alarm has gone off." if data["floor"] else "No alarm can go off: there is no floor.")
+        )
+    blocks += [Paragraph(sentence(told), "note") for told in notice_lines(data)[:_MOST]]
+    blocks += _chart(data)
+    if data["plan"]:
+        blocks.append(Table(PLAN, data["plan"], "How soon a fall below the floor would be seen under the next prompt"))
+    blocks.append(
+        Commands((("cascade monitor --floor 0.85", "the same from cron: exit status 3 when agreement has fallen"),))
+    )
+    return Section("alarms", "Alarms", tuple(blocks))
+
+
+def _who_speaks(data: Data) -> str:
+    floor = data["floor"]
+    told = (
+        "none"
+        if floor is None
+        else f"{percent(floor['value'])}, "
+        + (
+            "as given"
+            if floor["given"]
+            else f"from the first {count(floor['labels'])} labels of {name_of(floor['system_prompt_hash'])}"
+        )
+    )
+    return (
+        f"{count(data['labels'])} labels speak: sampled standing events at a rate of"
+        f" {data['policy']['sample_rate']:.0%}, the first of each thread. Floor: {told}."
+    )
+
+
+def _chart(data: Data) -> list[Block]:
+    hashes = data["hashes"]
+    if not hashes:
+        return []
+    title = "Agreement of standing events that speak, by prompt hash (95 % interval)"
+    ranges = [
+        Range(
+            name_of(each["system_prompt_hash"]),
+            each["agreement"]["rate"],
+            each["agreement"]["low"],
+            each["agreement"]["high"],
+            estimate(each["agreement"]),
+            "faint" if each["insufficient"] else "plain",
+        )
+        for each in hashes[-_MOST:]
+    ]
+    floor = None if data["floor"] is None else data["floor"]["value"]
+    said = "; ".join(f"{each.label} {each.told}" for each in ranges[-5:])
+    table = Table(_WATCHED, hashes[-_MOST_IN_TABLE:], title)
+    return [range_chart("watched", title, f"{said}. The dashed line is the floor.", ranges, table, reference=floor)]
+
+
+def _alarm(alarm: object) -> str:
+    if not isinstance(alarm, Mapping):
+        return "—"
+    return "quiet" if alarm["alarmed_at_label"] is None else f"label {count(alarm['alarmed_at_label'])}"
+
+
+_WATCHED = (
+    Column("system_prompt_hash", "prompt hash"),
+    Column("events", "events", count, "right"),
+    Column("standing", "standing", count, "right"),
+    Column("labels", "labels", count, "right"),
+    Column("agreement.rate", "agree", percent, "right"),
+    Column("agreement", "95 %", interval_percent, "right"),
+    Column("confidence_sequence", "at all looks", interval_percent, "right"),
+    Column("floor_alarm.e_value", "E", number, "right"),
+    Column("floor_alarm.threshold", "alarm at", number, "right"),
+    Column("floor_alarm", "below floor", _alarm),
+    Column("change_alarm", "fell", _alarm),
+)

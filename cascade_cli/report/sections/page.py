@@ -1,0 +1,47 @@
+"""The sections of a report in their order."""
+
+from __future__ import annotations
+
+from cascade_cli.report.figures import Figures
+from cascade_cli.report.parts import Commands, Paragraph, Section
+from cascade_cli.report.sections.agreement import days_section, hashes_section, overview_section
+from cascade_cli.report.sections.alarms import alarms_section
+from cascade_cli.report.sections.differences import kinds_section, worst_section
+from cascade_cli.report.sections.origin import origin_section
+from cascade_cli.report.sections.policy import escalation_section, fleet_section, frontier_section
+
+
+def sections_of(figures: Figures) -> tuple[Section, ...]:
+    """All sections of a report with at least one pair; the verdict stands above them."""
+    return (
+        overview_section(figures),
+        hashes_section(figures),
+        days_section(figures),
+        kinds_section(figures),
+        worst_section(figures),
+        escalation_section(figures),
+        frontier_section(figures),
+        fleet_section(figures),
+        alarms_section(figures),
+        origin_section(figures),
+    )
+
+
+def nothing_yet(source: str) -> tuple[Section, ...]:
+    """What to run where there is no recorded pair yet.
+
+    Args:
+        source: where none was found.
+    """
+    told = Paragraph(f"There is no recorded pair in {source}: no event that both the teacher and the student answered.")
+    commands = Commands(
+        (
+            ("cascade demo", "see the whole of it on shipped examples, offline"),
+            ("cascade report PAIRS.jsonl", "a report on recorded pairs of your own"),
+            ("cascade init && cascade doctor", "connect your own PostgreSQL and student"),
+            ("cascade pull --since 7d", "bring the teacher's traces into the workspace"),
+            ("cascade shadow --since 7d", "ask the student about each of them"),
+            ("cascade report", "then this page, with figures"),
+        )
+    )
+    return (Section("nothing-yet", "Nothing to report yet", (told, commands)),)

@@ -1,0 +1,44 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const toggle = document.querySelector("button.theme");
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const now = root.dataset.theme || (dark ? "dark" : "light");
+    root.dataset.theme = now === "dark" ? "light" : "dark";
+  });
+
+  const diffs = [...document.querySelectorAll("article.diff")];
+  document.querySelectorAll("p.hint").forEach((hint) => { hint.hidden = diffs.length < 2; });
+  document.addEventListener("keydown", (event) => {
+    const step = { j: 1, k: -1 }[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    const here = diffs.findIndex((diff) => diff.contains(document.activeElement));
+    const next = diffs[here < 0 ? (step > 0 ? 0 : diffs.length - 1) : here + step];
+    if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: "start" }); }
+  });
+
+  const value = (row, column) => {
+    const text = row.cells[column].textContent.trim();
+    const number = parseFloat(text.replace(/[,%$\s]/g, ""));
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  document.querySelectorAll("table:not(.items, .listing)").forEach((table) => {
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const falling = head.getAttribute("aria-sort") === "ascending";
+        [...table.tHead.rows[0].cells].forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+        const rows = [...table.tBodies[0].rows].sort((a, b) => compare(value(a, column), value(b, column)));
+        table.tBodies[0].append(...(falling ? rows.reverse() : rows));
+      });
+    });
+  });
+})();

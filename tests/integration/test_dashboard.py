@@ -1,0 +1,385 @@
+"""``cascade dashboard`` over HTTP: who may ask, what is answered, how it begins and ends, whom it never holds up."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+from rig import Rig
+from serving import PATIENCE_S, Served, cascade, environment, served, shipped_pairs, write_pairs
+
+from cascade_cli.workspace import Workspace
+
+PAGES = ("/", "/hashes", "/time", "/errors", "/events", "/frontier", "/alarms", "/runs", "/compare", "/live", "/origin")
+TWINS = ("score", "days", "simulate", "monitor", "events", "runs", "status")
+TOKEN = "a token of many letters, all of them known"  # noqa: S105 - it guards this test alone
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose workspace holds pairs of two students, scored."""
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs = shipped_pairs(every=40)
+    write_pairs(folder / "pairs.jsonl", pairs)
+    write_pairs(
+        folder / "other.jsonl", [{**pair, "student_model": "other", "student_response": "{}"} for pair in pairs]
+    )
+    cascade(folder, "pull", "pairs.jsonl")
+    cascade(folder, "score")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(workspace: Path) -> Iterator[Served]:
+    with served(workspace) as dashboard:
+        dashboard.wait_until_read()
+        yield dashboard
+
+
+def test_its_one_document_comes_first_and_says_where_it_is(running: Served) -> None:
+    document = running.document
+    assert document["command"] == "dashboard"
+    assert document["status"] == "ok"
+    assert document["data"]["url"] == f"{running.url}/"
+    assert running.get("/")[0] == 200
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/static/style.css", "/api/score.json", "/events/nobody"])
+def test_every_answer_tells_the_browser_to_run_and_fetch_nothing_foreign(running: Served, path: str) -> None:
+    _, _, headers = running.get(path)
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::1", "10.0.0.1"])
+def test_another_name_for_this_machine_is_refused(running: Served, host: str) -> None:
+    assert running.get("/", {"Host": host})[0] in {400, 421}
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9000", "127.0.0.1", "[::1]:8765"])
+def test_this_machines_own_names_are_known_behind_a_tunnel_too(running: Served, host: str) -> None:
+    assert running.get("/runs", {"Host": host})[0] == 200
+
+
+def test_a_page_of_another_site_may_not_ask(running: Served) -> None:
+    assert running.get("/api/score.json", {"Origin": "https://evil.example"})[0] == 403
+    assert running.get("/api/score.json", {"Origin": "null"})[0] == 403
+    assert running.get("/api/score.json", {"Origin": running.url})[0] == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
+def test_pages_can_only_be_read(running: Served, method: str) -> None:
+    connection = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=PATIENCE_S)
+    connection.request(method, "/")
+    assert connection.getresponse().status == 405
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../config.py",
+        "/static/%2e%2e/%2e%2e/etc/passwd",
+        "/static/..%2f..%2fetc%2fpasswd",
+        "/static//etc/passwd",
+        "/static/style.css%00",
+        "/static/",
+        "/events/..%2f..%2f..%2fetc%2fpasswd",
+        "/api/../../etc/passwd",
+        "/%00",
+    ],
+)
+def test_no_path_leads_out_of_the_pages(running: Served, path: str) -> None:
+    # Not urllib, which would make another path of it.
+    connection = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=PATIENCE_S)
+    connection.putrequest("GET", path, skip_host=False)
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    connection.close()
+    assert answer.status == 404
+    assert "root:" not in body
+    assert "<nav" in body
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("/events?kind=nonsense", 400),
+        ("/events?after=nonsense", 400),
+        ("/events?after=" + quote("W1tbW1s="), 400),
+        ("/events?size=0", 400),
+        ("/events?size=-1", 400),
+        ("/events?size=" + "9" * 5_000, 400),
+        ("/events?arena=" + "x" * 30_000, 200),
+        ("/events?arena=" + "x" * 40_000, 414),
+        ("/frontier?sample_rate=2", 400),
+        ("/frontier?sample_rate=NaN", 400),
+        ("/frontier?sample_rate=1e-9999999", 400),
+        ("/frontier?verifier_threshold=0:1:0.0000001", 400),
+        ("/frontier?sample_rate=0.1&sample_rate=0.2", 200),
+        ("/frontier?" + "high_value=x&" * 2_000, 400),
+        ("/events/?id=" + "é" * 2_000, 404),
+        ("/compare?a=nobody&b=nobody", 400),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused_as_a_page(running: Served, query: str, status: int) -> None:
+    found, body, _ = running.get(quote(query, safe="/?=&%:"))
+    assert found == status
+    assert status == 414 or "<nav" in body
+    assert "Traceback" not in body
+
+
+def test_twins_refuse_in_the_form_of_every_commands_errors(running: Served) -> None:
+    status, body, _ = running.get("/api/events.json?kind=nonsense")
+    document = json.loads(body)
+    assert (status, document["status"], document["data"]["error"]["type"]) == (400, "error", "UsageError")
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_every_twin_is_one_document_of_a_command(running: Served, name: str) -> None:
+    status, body, headers = running.get(f"/api/{name}.json")
+    assert status == 200
+    assert headers["content-type"].startswith("application/json")
+    assert {"schema_version", "command", "run_id", "status", "partial", "data", "warnings", "gate"} == set(
+        json.loads(body)
+    )
+
+
+def test_the_figures_of_the_twins_are_those_of_the_commands(running: Served, workspace: Path) -> None:
+    """All of them, digit by digit."""
+    assert running.twin("score.json") == cascade(workspace, "score", "--by-prompt-hash")
+    by_day = cascade(workspace, "score", "--by", "day")["groups"]
+    assert running.twin("days.json")["groups"] == [{"key": day["key"], "agreement": day["agreement"]} for day in by_day]
+    sweep = ("--sample-rate", "0.05", "--sample-rate", "0:0.5:0.05", "--target-residual", "0.05", "--fleet")
+    assert running.twin("simulate.json") == cascade(workspace, "simulate", *sweep)
+    assert running.twin("monitor.json") == cascade(workspace, "monitor", "--sample-rate", "1")
+    worst = cascade(workspace, "score", "--worst", "30")["worst"]
+    listed = running.twin("events.json?size=30")["events"]
+    assert [{name: each[name] for name in worst[0]} for each in listed] == worst
+    for each in listed[:5]:
+        explained = cascade(workspace, "score", "--explain", each["event_id"])
+        assert running.twin(f"event.json?{urlencode({'id': each['event_id']})}") == explained
+
+
+def test_turned_knobs_give_what_simulate_gives(running: Served, workspace: Path) -> None:
+    query = urlencode({"sample_rate": "0.2", "verifier_threshold": "0.5"})
+    flags = (
+        "--sample-rate",
+        "0.2",
+        "--sample-rate",
+        "0.05",
+        "--sample-rate",
+        "0:0.5:0.05",
+        "--verifier-threshold",
+        "0.5",
+    )
+    found = cascade(workspace, "simulate", *flags, "--target-residual", "0.05")
+    assert running.twin(f"simulate.json?{query}") == found
+
+
+def test_a_category_more_gives_what_simulate_says_of_it(running: Served, workspace: Path) -> None:
+    varied = cascade(workspace, "simulate", "--vary", "categories")["variations"]
+    added = next(each for each in varied if each["added"])
+    names = added["policy"]["high_value_categories"]
+    found = running.twin(f"simulate.json?{urlencode({'high_value': names}, doseq=True)}")
+    told = {name: value for name, value in added.items() if name not in {"kind", "name", "added"}}
+    assert {name: found[name] for name in told} == told
+
+
+def test_two_students_are_compared_as_by_compare(tmp_path: Path, workspace: Path) -> None:
+    for name in ("pairs", "other"):
+        cascade(tmp_path, "pull", str(workspace / f"{name}.jsonl"))
+    first, second = cascade(tmp_path, "score", "--by", "student_model")["groups"]
+    names = [each["key"]["student_model"] for each in (first, second)]
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        query = urlencode({"a": names[0], "b": names[1]})
+        assert dashboard.twin(f"compare.json?{query}") == cascade(tmp_path, "compare", *names)
+        assert dashboard.get(f"/compare?{query}")[0] == 200
+        status, page, _ = dashboard.get("/")
+        assert status == 400
+        assert "answers of 2 students" in page
+
+
+def test_runs_are_those_of_the_workspace(running: Served, workspace: Path) -> None:
+    assert running.twin("runs.json")["runs"] == cascade(workspace, "runs", "--limit", "50")["runs"]
+
+
+def test_without_data_the_page_says_what_to_run(tmp_path: Path) -> None:
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        status, page, _ = dashboard.get("/")
+        assert status == 200
+        assert "cascade pull --since 7d" in page
+        for path in PAGES:
+            assert dashboard.get(path)[0] == 200, path
+        assert not (tmp_path / ".cascade").exists()
+
+
+def test_one_event_is_enough_for_every_page(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "one.jsonl", shipped_pairs(every=40)[:1])
+    with served(tmp_path, "one.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        for path in PAGES:
+            assert dashboard.get(path)[0] == 200, path
+        for name in TWINS:
+            assert dashboard.get(f"/api/{name}.json")[0] == 200, name
+
+
+def test_pages_follow_a_workspace_that_changes(tmp_path: Path) -> None:
+    pairs = shipped_pairs(every=40)
+    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "first.jsonl", pairs[:10])))
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        assert dashboard.twin("score.json")["pairs"] == 10
+        cascade(tmp_path, "pull", str(write_pairs(tmp_path / "more.jsonl", pairs[10:20])))
+        give_up_at = time.monotonic() + PATIENCE_S
+        while dashboard.twin("score.json")["pairs"] != 20:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.2)
+
+
+def test_reading_writes_nothing(tmp_path: Path) -> None:
+    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=40))))
+
+    def files() -> dict[str, tuple[int, int]]:
+        found = (tmp_path / ".cascade").iterdir()
+        return {file.name: (file.stat().st_mtime_ns, file.stat().st_size) for file in found}
+
+    before = files()
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        for path in PAGES:
+            dashboard.get(path)
+    assert files() == before
+
+
+def test_a_writer_beside_it_gets_in_while_pages_are_asked_for(tmp_path: Path) -> None:
+    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=4))))
+    with served(tmp_path) as dashboard:
+        for _ in range(20):
+            dashboard.get("/runs")
+            with Workspace.open(tmp_path / ".cascade", "write"):
+                pass
+        dashboard.wait_until_read()
+        assert dashboard.twin("score.json")["pairs"] == 600
+
+
+def test_off_loopback_every_request_needs_the_token(tmp_path: Path) -> None:
+    with served(tmp_path, "--host", "0.0.0.0", env={"CASCADE_DASHBOARD_TOKEN": TOKEN}) as dashboard:  # noqa: S104 - that is what is tested
+        url = dashboard.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
+        here = Served(url, dashboard.document, dashboard.process)
+        assert here.get("/")[0] == 401
+        assert here.get("/api/status.json")[0] == 401
+        assert here.get("/static/style.css")[0] == 401
+        assert here.get("/?token=wrong")[0] == 401
+        assert here.get("/?token=%C3%A9")[0] == 401
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S)
+        connection.request("GET", f"/events?kind=missing&{urlencode({'token': TOKEN})}")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["location"]) == (303, "/events?kind=missing")
+        cookie = answer.headers["set-cookie"]
+        connection.close()
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert here.get("/", {"Cookie": cookie.partition(";")[0]})[0] == 200
+        assert here.get("/", {"Authorization": f"Bearer {TOKEN}"})[0] == 200
+        assert here.get("/", {"Host": "evil.example", "Authorization": f"Bearer {TOKEN}"})[0] == 421
+
+
+def test_a_token_is_made_where_none_is_set_and_another_each_time(tmp_path: Path) -> None:
+    made = set()
+    for _ in range(2):
+        with served(tmp_path, "--host", "0.0.0.0") as dashboard:  # noqa: S104 - as above
+            (token,) = re.findall(r"\?token=(\S+)$", dashboard.document["data"]["url"])
+            made.add(token)
+    assert len(made) == 2
+    assert min(map(len, made)) > 40
+
+
+def test_a_short_token_is_refused(tmp_path: Path) -> None:
+    done = _run(tmp_path, "--port", "0", env={"CASCADE_DASHBOARD_TOKEN": "short"})
+    assert (done.returncode, "at least 16" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_at_once_and_cleanly_with_its_one_document(
+    workspace: Path, number: signal.Signals, code: int
+) -> None:
+    with served(workspace) as dashboard:
+        dashboard.get("/")
+        dashboard.process.send_signal(number)
+        out, err = dashboard.process.communicate(timeout=PATIENCE_S)
+    assert dashboard.process.returncode == code
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == ("error: Interrupted." if code == 130 else "error: Terminated.")
+
+
+def test_a_taken_port_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = _run(tmp_path, "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 4
+    assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-",), "standard input"),
+        (("--port", "70000"), "no port"),
+        (("--host", "no.such.invalid"), "no host"),
+        (("no.jsonl",), "no file"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    done = _run(tmp_path, *words)
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+def test_the_live_page_says_where_no_database_is(running: Served) -> None:
+    assert "Set DATABASE_URL" in running.get("/live")[1]
+
+
+def test_the_live_page_shows_what_status_shows(tmp_path: Path, rig: Rig) -> None:
+    rig.claimed("e1", "e2")
+    rig.enqueue("e3")
+    env = {"DATABASE_URL": rig.dsn}
+    with served(tmp_path, env=env) as dashboard:
+        found, expected = dashboard.twin("status.json"), cascade(tmp_path, "status", env=env)
+        assert found["lanes"]["student"]["depth"] == expected["lanes"]["student"]["depth"]
+        assert found["switch"] == expected["switch"]
+        page = dashboard.get("/live")[1]
+        assert "Lanes" in page
+        assert rig.dsn not in page
+
+
+def test_a_database_that_is_away_is_told_and_hides_no_other_page(tmp_path: Path) -> None:
+    with served(tmp_path, env={"DATABASE_URL": "postgresql://ann:hunter2@127.0.0.1:1/x"}) as dashboard:
+        status, page, _ = dashboard.get("/live")
+        assert status == 200
+        assert "hunter2" not in page
+        assert dashboard.get("/runs")[0] == 200
+
+
+def _run(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cascade_cli", "dashboard", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment(env), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
