@@ -28,7 +28,7 @@ from cascade_cli.live.measures import Measures
 from cascade_cli.live.outages import Outages
 from cascade_cli.live.plan import Clock, Plan, Voice, Worked
 from cascade_cli.live.serving import Health, serving
-from cascade_cli.live.studying import StudentDesk
+from cascade_cli.live.studying import Latecomers, StudentDesk
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import TeacherDesk
 from cascade_cli.live.worker import Worker
@@ -124,6 +124,7 @@ async def _opened(
             _agreements(plan, pool, queue, voice.measures),
             EventLog(voice.log, plan.name),
             voice.measures,
+            Latecomers(plan.rules.batch),
         )
         intake = Intake(
             queue,

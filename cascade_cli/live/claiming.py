@@ -12,7 +12,6 @@ from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import Stop, in_background
 from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.handling import Handling, guarded
-from cascade_cli.live.modes import InForce
 from cascade_cli.live.studying import StudentDesk
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed, Lane, LaneState, Queue
@@ -167,7 +166,6 @@ class StudentLane:
 
     handling: Handling
     lanes: Mapping[Lane, LaneState] = field(default_factory=dict)
-    _refilling: bool = True
 
     async def wanted(self) -> Wanted:
         """How many may be claimed now, and what becomes of them."""
@@ -175,7 +173,8 @@ class StudentLane:
         force = await handling.switch.now()
         if handling.student is not None and force.mode is Mode.FLIP:
             return self._for_student(handling.student)
-        return self._for_teacher(force)
+        # In shadow too: the student is asked beside the teacher, and has no say in how many are claimed.
+        return wanted_of_teacher(handling)
 
     def _for_student(self, student: StudentDesk) -> Wanted:
         handling, outages = self.handling, student.outages
@@ -190,13 +189,6 @@ class StudentLane:
             most = handling.ceiling.left(self._free(handling.rules.batch))
             return Wanted(most, handling.without_student, 0.0 if most else _SUSPECT_PAUSE_S)
         return Wanted(0, handling.first, _SUSPECT_PAUSE_S)
-
-    def _for_teacher(self, force: InForce) -> Wanted:
-        handling = self.handling
-        most = wanted_of_teacher(handling)
-        if not force.asks_student or most.limit <= 1:
-            return most
-        return Wanted(self._room(max(handling.rules.batch, most.limit)), handling.first)
 
     def _is_backed_up(self) -> bool:
         most, state = self.handling.rules.escalation_backlog, self.lanes.get(Lane.TEACHER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from cascade_cli.live.logs import EventLog
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import InForce
 from cascade_cli.live.rules import Rules
-from cascade_cli.live.studying import StudentDesk, Unasked
+from cascade_cli.live.studying import Latecomers, StudentDesk, Unasked
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import GivenUpError, Lesson, NotTaughtError, TeacherAwayError, TeacherDesk
 from cascade_cli.postgres.control import Mode
@@ -73,6 +74,7 @@ class Handling:
         agreements: told of what the teacher writes; None where nobody shows them.
         log: told of each end.
         measures: counts.
+        latecomers: waits in shadow for what the student says after the teacher.
         ends: how often each word of the log occurred.
     """
 
@@ -90,6 +92,7 @@ class Handling:
     agreements: Agreements | None
     log: EventLog
     measures: Measures
+    latecomers: Latecomers
     ends: Counter[str] = field(default_factory=Counter)
 
     async def first(self, claim: Claimed) -> None:
@@ -102,8 +105,10 @@ class Handling:
             await self._teach(claim, event)
         elif (past := self._past(event, self.student)) is not None:
             await self._past_student(claim, event, past, force)
+        elif force.mode is Mode.FLIP:
+            await self._ask(claim, event, self.student)
         else:
-            await self._ask(claim, event, self.student, force)
+            await self._in_shadow(claim, event, self.student)
 
     async def from_teacher_lane(self, claim: Claimed) -> None:
         """An event of which it was decided that the teacher does it; the student is never asked again."""
@@ -133,21 +138,30 @@ class Handling:
         else:
             await self._teach(claim, event)
 
-    async def _ask(self, claim: Claimed, event: Event, student: StudentDesk, force: InForce) -> None:
+    async def _ask(self, claim: Claimed, event: Event, student: StudentDesk) -> None:
         judged = await student.judged(event)
-        if isinstance(judged, Unasked):
-            await self._unasked(claim, event, judged, force)
-        elif force.mode is Mode.FLIP:
+        if isinstance(judged, Judged):
             await self._judged(claim, event, judged)
-        else:
-            await self._teach(claim, event, judged.answer)
-
-    async def _unasked(self, claim: Claimed, event: Event, why: Unasked, force: InForce) -> None:
-        # In shadow nothing waits for the student.
-        if why is Unasked.STOPPED or (why is Unasked.AWAY and force.mode is Mode.FLIP):
-            await self.give_back(claim, why.value)
-        else:
+        elif judged is Unasked.OFF:
             await self._teach(claim, event)
+        else:
+            await self.give_back(claim, judged.value)
+
+    async def _in_shadow(self, claim: Claimed, event: Event, student: StudentDesk) -> None:
+        """Ask both at once; the teacher's answer ends the event, whatever has become of the student's."""
+        asking = asyncio.create_task(student.judged(event))
+        try:
+            if (lesson := await self._lesson(claim, event)) is None:
+                return
+            said = await self.latecomers.said(asking)
+            if isinstance(said, Judged):
+                await self._taught(claim, lesson, said.answer)
+                return
+            if said is Unasked.LATE:
+                self.measures.called("student", said.value)
+            await self._taught(claim, lesson, None, unasked=said)
+        finally:
+            asking.cancel()
 
     async def _judged(self, claim: Claimed, event: Event, judged: Judged) -> None:
         if judged.tells:
@@ -180,18 +194,24 @@ class Handling:
         self._told(claim, word, reason=outcome.reason)
 
     async def _teach(self, claim: Claimed, event: Event, answer: JudgedAnswer | None = None) -> None:
+        if (lesson := await self._lesson(claim, event)) is not None:
+            await self._taught(claim, lesson, answer)
+
+    async def _lesson(self, claim: Claimed, event: Event) -> Lesson | None:
+        """What the teacher says; None where it says nothing, and the claim has ended for that."""
         try:
-            lesson = await self.teacher.teach(claim, event)
+            return await self.teacher.teach(claim, event)
         except TeacherAwayError:
             await self.give_back(claim, OUTAGE)
         except GivenUpError:
             await self.give_back(claim, SHUTDOWN)
         except NotTaughtError as error:
             await self._charge(claim, str(error))
-        else:
-            await self._taught(claim, lesson, answer)
+        return None
 
-    async def _taught(self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None) -> None:
+    async def _taught(
+        self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None, unasked: Unasked | None = None
+    ) -> None:
         escalation = claim.escalation
         reason = None if escalation is None else escalation.reason
         trace = self.author.trace(claim.event_id, lesson)
@@ -210,7 +230,13 @@ class Handling:
                 self.agreements.taught(claim, replace(trace, event=claim.event), answer)
         llm_ms = round(lesson.llm_ms, 1)
         self._told(
-            claim, ended.fate.value, producer="teacher", reason=reason, extraction=lesson.extraction, llm_ms=llm_ms
+            claim,
+            ended.fate.value,
+            producer="teacher",
+            reason=reason,
+            extraction=lesson.extraction,
+            llm_ms=llm_ms,
+            student=None if unasked is None else unasked.value,
         )
 
     async def _charge(self, claim: Claimed, error: str) -> None:

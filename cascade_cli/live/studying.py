@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Final
 
 from cascade_cli.clients import GIVEN_UP, CallFailed, Reply
 from cascade_cli.event_block import event_block
@@ -15,6 +16,9 @@ from cascade_cli.live.outages import Outages
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.records import Event
 from cascade_cli.token_prices import TokenPrices
+
+LATE_AFTER_S: Final = 2.0
+"""So long an answer is waited for in shadow, once the teacher's is there."""
 
 AskStudent = Callable[[str, str], Awaitable[Reply]]
 """Event id and prompt -> what the student said."""
@@ -29,6 +33,31 @@ class Unasked(Enum):
     """The student was switched off meanwhile."""
     STOPPED = "shutdown"
     """The worker ends."""
+    LATE = "late"
+    """The teacher, who was asked at the same time, has answered long before."""
+
+
+@dataclass(slots=True)
+class Latecomers:
+    """Waits for what the student says after the teacher: for a few answers, and not for long.
+
+    Attributes:
+        most: that are waited for at the same time; the others are late at once.
+        waiting: for so many just now.
+    """
+
+    most: int
+    waiting: int = 0
+
+    async def said(self, asking: asyncio.Task[Judged | Unasked]) -> Judged | Unasked:
+        """The answer, if it comes within `LATE_AFTER_S`."""
+        if not asking.done() and self.waiting < self.most:
+            self.waiting += 1
+            try:
+                await asyncio.wait({asking}, timeout=LATE_AFTER_S)
+            finally:
+                self.waiting -= 1
+        return asking.result() if asking.done() else Unasked.LATE
 
 
 class StudentDesk:
