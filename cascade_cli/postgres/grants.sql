@@ -13,6 +13,7 @@ GRANT USAGE ON SCHEMA {schema} TO {worker};
 GRANT SELECT ON {events}, {control}, {orders}, {register} TO {worker};
 GRANT UPDATE (flip_allowed, changed_at, changed_by, reason) ON {control} TO {worker};
 GRANT INSERT ON {switches} TO {worker};
+GRANT UPDATE (finished_at, last_error) ON {orders} TO {worker};
 GRANT SELECT, UPDATE ON {queue} TO {worker};
 GRANT SELECT, INSERT ON {traces} TO {worker};
 GRANT SELECT, INSERT, UPDATE ON {entities}, {facts}, {relationships} TO {worker};

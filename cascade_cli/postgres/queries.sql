@@ -35,6 +35,12 @@ JOIN pg_type AS type ON type.oid = attribute.atttypid
 JOIN pg_namespace AS namespace ON namespace.oid = type.typnamespace
 WHERE attribute.attrelid = to_regclass(%(table)s) AND attribute.attnum > 0 AND NOT attribute.attisdropped;
 
+-- name: lengths_of_columns
+-- Of texts that may have no more than so many characters.
+SELECT column_name::text AS name, character_maximum_length::integer AS characters
+FROM information_schema.columns
+WHERE table_schema = %(schema)s AND table_name = %(table)s AND character_maximum_length IS NOT NULL;
+
 -- name: from_moment
 {created_at} >= %(after_at)s
 

@@ -75,9 +75,6 @@ placed AS (
         reason = EXCLUDED.reason,
         ordered_by = EXCLUDED.ordered_by,
         ordered_at = clock_timestamp(),
-        attempts = 0,
-        claimed_by = NULL,
-        claim_expires_at = NULL,
         last_error = NULL,
         finished_at = NULL
     WHERE placed.finished_at IS NOT NULL
@@ -89,8 +86,7 @@ ordered AS (
 escalated AS (
     INSERT INTO {escalations} AS escalation (event_id, queue_id, reason)
     SELECT event_id, id::text, 'mop_up' FROM ordered ORDER BY event_id
-    ON CONFLICT (event_id) DO UPDATE
-    SET queue_id = EXCLUDED.queue_id, reason = EXCLUDED.reason, decided_at = clock_timestamp()
+    ON CONFLICT (event_id, queue_id) DO UPDATE SET reason = EXCLUDED.reason, decided_at = clock_timestamp()
 ),
 unmarked AS (
     DELETE FROM {marks} AS mark USING ordered WHERE mark.queue_id = ordered.id::text
