@@ -146,7 +146,7 @@ def _counts(figures: Figures) -> list[str]:
     if figures["quarantined"] is not None:
         parts.append(f"{figures['quarantined']:,} events in quarantine")
     if isinstance(orders := figures["mop_up_orders"], dict):
-        parts.append(f"{orders['open']:,} mop-up orders open")
+        parts.append(f"{orders['open']:,} mop-up orders open, {orders['given_up']:,} given up")
     if isinstance(receipts := figures["receipts"], dict):
         parts.append(f"{receipts['kept']:,} receipts, {receipts['undone']:,} undone")
     return [" · ".join(parts)] if parts else []
