@@ -144,13 +144,16 @@ async def _opened_database(
     """Look at the tables; a worker that is to go on for ever waits for a database that is away."""
     while True:
         try:
-            found = await in_background(lambda: _look(plan, pool))
+            found = await stop.before(in_background(lambda: _look(plan, pool)))
         except DependencyError as error:
             if once or await stop.within(watch.lost(error)):
                 raise
         else:
-            watch.answered()
-            return found
+            if found is not None:
+                watch.answered()
+                return found
+        if stop.failure is not None:
+            raise stop.failure
 
 
 def _look(plan: Plan, pool: Pool) -> tuple[Queue, Writer]:

@@ -131,7 +131,7 @@ class Endings:
         finally:
             endings._given_up.set()
             endings._batches.put(None)
-            thread.join(timeout=5.0)
+            thread.join(timeout=1.0)
 
     async def end(self, end: End) -> Ended:
         """Return what became of it, once that is safe; while the database is away, that is waited for."""
