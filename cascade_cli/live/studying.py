@@ -110,7 +110,8 @@ class StudentDesk:
                 return Unasked.OFF
             prompt = event_block(event, 0, self._template)
             if len(prompt) > self._most_chars:
-                return self.judge.judge(event, None)
+                # It was not asked, so that says nothing of it.
+                return replace(self.judge.judge(event, None), tells=False)
             if not self.outages.may_call():
                 return Unasked.AWAY
             try:
