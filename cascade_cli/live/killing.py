@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "kill file"
 ROW: Final = "control row"
-_VERSION: Final = re.compile(r"(\d+(\.\d+)*)?", re.ASCII)
+_VERSION: Final = re.compile(r"(\d{1,9}(\.\d{1,9}){,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
