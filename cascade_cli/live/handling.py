@@ -103,6 +103,7 @@ class Handling:
         force = await self.switch.now()
         if self.student is None or not force.asks_student:
             await self._teach(claim, event)
+        self._see_to_breakers(force)
         elif (past := self._past(event, self.student)) is not None:
             await self._past_student(claim, event, past, force)
         elif force.mode is Mode.FLIP:
@@ -251,12 +252,22 @@ class Handling:
         for breaker in self.breakers:
             breaker.saw(judged.decision.fired)
             if (why := breaker.opens) is not None:
-                self.measures.breaker(breaker.reason, is_open=True)
+                # Answers that come meanwhile would open it once more.
+                breaker.forget()
                 await self.trip(why)
 
     def _told(self, claim: Claimed, end: str, **more: object) -> None:
         self.ends[end if more.get("producer") is None else f"{end}_by_{more['producer']}"] += 1
         if end == Fate.LOST.value:
+                self.measures.breaker(breaker.reason, is_open=True)
+
+    def _see_to_breakers(self, force: InForce) -> None:
+        """While the student writes none is open; while it does not, none sees anything that could count later."""
+        for breaker in self.breakers:
+            if force.mode is Mode.FLIP:
+                self.measures.breaker(breaker.reason, is_open=False)
+            else:
+                breaker.forget()
             self.measures.lost_claims(1)
         self.log(claim, end, **more)  # type: ignore[arg-type]
 

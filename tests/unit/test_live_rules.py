@@ -286,3 +286,13 @@ def test_a_breaker_opens_on_many_bad_answers_and_not_on_a_handful() -> None:
     for _ in range(40):
         calm.saw(["student_parse_fail", "student_empty"])
     assert calm.opens == "student_parse_fail for 48 of the last 200 answers, more than 5%"
+
+
+def test_a_breaker_begins_anew_with_the_flip_that_a_person_gives_back() -> None:
+    breaker = Breaker("student_parse_fail", most=0.05)
+    for _ in range(200):
+        breaker.saw(["student_parse_fail"])
+    assert breaker.opens is not None
+    breaker.forget()
+    breaker.saw(["student_parse_fail"])
+    assert breaker.opens is None
