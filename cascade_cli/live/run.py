@@ -101,6 +101,9 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
         _permit_flip(live, settings, plan, console)
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
+    if live.max_events is not None:
+        # One without a share would claim nothing, and have no reason to end.
+        live = replace(live, workers=min(live.workers, live.max_events))
 
         return tell(work_together(live, settings, console))
     return tell([work_alone(plan, live, console)])
