@@ -43,7 +43,9 @@ from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import Stop, at_once
 from cascade_cli.live.assembling import work
 from cascade_cli.live.database import DatabaseWatch
-from cascade_cli.live.flipping import FlipWish, check_graph, permit_flip
+from cascade_cli.live.ending import Fate
+from cascade_cli.live.flipping import FlipWish, check_graph, check_switches, permit_flip
+from cascade_cli.live.handling import FAILED
 from cascade_cli.live.killing import who_switches
 from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
@@ -198,7 +200,9 @@ def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -
         try:
             with Pool(plan.dsn) as pool:
                 check_graph(pool, plan.graph)
-                permit_flip(settings, Control(pool, plan.mapping.schema), wish, datetime.now(UTC))
+                control = Control(pool, plan.mapping.schema)
+                check_switches(control, plan.rules.kill_file)
+                permit_flip(settings, control, wish, datetime.now(UTC))
         except DependencyError as error:
             if live.once:
                 raise

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 _NUMBERS: Final = re.compile(r"\d+")
-_VERSION: Final = re.compile(r"\d{1,9}(\.\d{1,9})*", re.ASCII)
+_VERSION: Final = re.compile(r"\d{1,9}(\.\d{1,9}){,9}", re.ASCII)
 
 
 class Mode(IntEnum):
