@@ -29,7 +29,7 @@ from cascade_cli.config import (
     TEACHER_MAX_TOKENS,
     Settings,
 )
-from cascade_cli.console import Console, Result
+from cascade_cli.console import Console, Result, say
 from cascade_cli.endpoints import (
     endpoint_of,
     limits_of,
@@ -47,6 +47,7 @@ from cascade_cli.live.ending import Fate
 from cascade_cli.live.flipping import FlipWish, check_graph, check_switches, permit_flip
 from cascade_cli.live.handling import FAILED
 from cascade_cli.live.killing import who_switches
+from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
@@ -162,7 +163,13 @@ def work_alone(plan: Plan, live: Live, console: Console) -> Worked:
         Interrupted, Terminated: a second signal.
     """
     stop = Stop()
-    voice = Voice(console.note, _to_stderr if live.log else None)
+    measures = Measures()
+
+    def to_stderr(line: str) -> None:
+        if not say(sys.stderr, line):
+            measures.lost_line()
+
+    voice = Voice(console.note, to_stderr if live.log else None, measures)
     try:
         return asyncio.run(work(plan, voice, stop))
     except asyncio.CancelledError:
@@ -182,7 +189,20 @@ def tell(all_worked: Sequence[Worked]) -> Result:
     }
     told = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in sorted(ends.items())) or "nothing"
     failure = max(failures, key=lambda each: each.exit_code, default=None)
-    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=failure is not None, failure=failure)
+    is_partial = failure is not None
+    failure = failure or _too_many_failed(ends, max_error_rate)
+    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=is_partial, failure=failure)
+
+
+def _too_many_failed(ends: Mapping[str, int], max_error_rate: float) -> CascadeError | None:
+    failed = ends.get(FAILED, 0)
+    over = failed + sum(count for end, count in ends.items() if end.startswith(Fate.WRITTEN.value))
+    if not failed or failed <= max_error_rate * over:
+        return None
+    return TooManyItemErrors(
+        f"{failed:,} of {over:,} events failed for good, more than {max_error_rate:.1%}.",
+        hint="Their rows say why (last_error). Put them back when it is mended, or raise --max-error-rate.",
+    )
 
 
 def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
@@ -233,7 +253,3 @@ def _agrees(settings: Settings) -> Callable[[Trace, StudentAnswer], bool | None]
 
 def _share(events: int, workers: int, number: int) -> int:
     return (events + workers - 1 - number) // workers
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line)
