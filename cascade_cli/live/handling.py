@@ -30,6 +30,8 @@ STUDENT_OUTAGE: Final = "student_outage"
 NEVER_STUDENT: Final = "never_student"
 OUTAGE: Final = "outage"
 SHUTDOWN: Final = "shutdown"
+FAILED: Final = "failed"
+UNWRITTEN: Final = "unwritten"
 _CEILING_PAUSE_S: Final = 1.0
 
 

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -39,7 +39,7 @@ from cascade_cli.endpoints import (
     teacher_endpoint_of,
     teacher_limits_of,
 )
-from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.errors import CascadeError, DependencyError, TooManyItemErrors, UsageError
 from cascade_cli.event_loop import Stop, at_once
 from cascade_cli.live.assembling import work
 from cascade_cli.live.database import DatabaseWatch
@@ -76,6 +76,7 @@ class Live:
         yes: the flip is confirmed already.
         ask: shows a question and returns whether it was confirmed; None where there is no terminal.
         stage: of a rollout, of which the policy is; None where it is the end of it.
+        max_error_rate: share in [0, 1] of events that fail for good, that is borne.
     """
 
     policy: Policy
@@ -89,6 +90,7 @@ class Live:
     yes: bool = False
     ask: Callable[[str], bool] | None = None
     stage: int | None = None
+    max_error_rate: float = 0.05
 
 
 def run_live(live: Live, settings: Settings, console: Console) -> Result:
@@ -99,17 +101,17 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
         DependencyError: the database is away, where the run is to end by itself.
         Interrupted, Terminated: a second signal.
     """
+    if live.max_events is not None:
+        # One without a share would claim nothing, and have no reason to end.
+        live = replace(live, workers=min(live.workers, live.max_events))
     plan = plan_of(live, settings)
     if live.flip:
         _permit_flip(live, settings, plan, console)
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
-    if live.max_events is not None:
-        # One without a share would claim nothing, and have no reason to end.
-        live = replace(live, workers=min(live.workers, live.max_events))
 
-        return tell(work_together(live, settings, console))
-    return tell([work_alone(plan, live, console)])
+        return tell(work_together(live, settings, console), live.max_error_rate)
+    return tell([work_alone(plan, live, console)], live.max_error_rate)
 
 
 def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | None = None) -> Plan:
@@ -176,8 +178,13 @@ def work_alone(plan: Plan, live: Live, console: Console) -> Worked:
         raise at_once(stop, "cascade run") from None
 
 
-def tell(all_worked: Sequence[Worked]) -> Result:
-    """What all workers did, together; the worst failure is the command's."""
+def tell(all_worked: Sequence[Worked], max_error_rate: float) -> Result:
+    """What all workers did, together; the worst failure is the command's.
+
+    Args:
+        all_worked: what each did.
+        max_error_rate: share of the events brought to an end that may have failed; above it that is a failure, too.
+    """
     ends = sum((Counter(worked.ends) for worked in all_worked), Counter[str]())
     failures = [worked.failure for worked in all_worked if worked.failure is not None]
     stopped_by = next((worked.stopped_by for worked in all_worked if worked.stopped_by), None)
