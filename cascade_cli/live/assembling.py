@@ -146,11 +146,12 @@ async def _opened_database(
         try:
             found = await stop.before(in_background(lambda: _look(plan, pool)))
         except DependencyError as error:
-            if once or await stop.within(watch.lost(error)):
+            if once:
                 raise
         else:
             if found is not None:
                 watch.answered()
+            await stop.within(watch.lost(error))
                 return found
         if stop.failure is not None:
             raise stop.failure
