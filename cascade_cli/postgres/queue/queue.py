@@ -46,7 +46,8 @@ _REAPED_AT_ONCE: Final = 1_000
 _EMPTY: Final = LaneState(0, 0, 0, None, None)
 _TYPES: Final = (
     "Of the columns under [postgres.queue], status is a text or an enum of pending, claimed, done and failed,"
-    " attempts a number, claimed_by a text of 100 characters or more, and event_id of the same type as id under [postgres.events]."
+    " attempts a number, claimed_by a text of 100 characters or more, and event_id of the type that id has under"
+    " [postgres.events]."
 )
 
 
