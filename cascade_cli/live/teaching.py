@@ -172,6 +172,8 @@ class TeacherDesk:
     def _settle(self, waiting: _Waiting, found: dict[str, object] | CallFailed, llm_ms: float) -> None:
         if waiting.taught.done():
             return
+        elif isinstance(found, CallFailed) and (found.kind.outage or found.kind.fatal):
+            self._failed([waiting], call, found)
         if isinstance(found, CallFailed) and found.kind is GIVEN_UP:
             waiting.taught.set_exception(GivenUpError)
         elif isinstance(found, CallFailed):
