@@ -12,7 +12,7 @@ from cascade_cli.clients import GIVEN_UP, CallFailed, Reply
 from cascade_cli.event_block import event_block
 from cascade_cli.live.judging import Judge, Judged
 from cascade_cli.live.measures import Measures
-from cascade_cli.live.outages import Outages
+from cascade_cli.live.outages import Call, Outages
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.records import Event
 from cascade_cli.token_prices import TokenPrices
@@ -112,14 +112,14 @@ class StudentDesk:
             if len(prompt) > self._most_chars:
                 # It was not asked, so that says nothing of it.
                 return replace(self.judge.judge(event, None), tells=False)
-            if not self.outages.may_call():
+            if (call := self.outages.may_call()) is None:
                 return Unasked.AWAY
             try:
                 reply = await self._ask(event.id, prompt)
             except CallFailed as failure:
-                return self._failed(event, failure)
+                return self._failed(event, call, failure)
             finally:
-                self.outages.not_called()
+                self.outages.ended(call)
         self._answered(reply)
         return self.judge.judge(event, reply.text, seconds=reply.seconds, signals=reply.signals)
 
@@ -128,7 +128,7 @@ class StudentDesk:
         self._measures.called("student", "answered", reply.seconds)
         self._measures.used("student", reply.prompt_tokens, reply.completion_tokens, self._prices)
 
-    def _failed(self, event: Event, failure: CallFailed) -> Judged | Unasked:
+    def _failed(self, event: Event, call: Call, failure: CallFailed) -> Judged | Unasked:
         self._measures.called("student", failure.kind.name)
         if failure.kind is GIVEN_UP:
             return Unasked.STOPPED if self._switch.glimpse().asks_student else Unasked.OFF
@@ -136,7 +136,7 @@ class StudentDesk:
             # Somebody answered, however badly.
             self.outages.answered()
             return self.judge.judge(event, None)
-        self.outages.failed()
+        self.outages.failed(call)
         if failure.kind.fatal:
             self._fatal(f"The student refuses: {failure.detail}")
         # One that fails among many that are answered fails by itself.
