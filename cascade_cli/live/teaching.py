@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -89,7 +89,6 @@ class TeacherDesk:
         clock: Callable[[], float],
         measures: Measures,
         fatal: Callable[[str], None],
-        rest: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.outages = outages
         self.load = 0
@@ -99,7 +98,6 @@ class TeacherDesk:
         self._clock = clock
         self._measures = measures
         self._fatal = fatal
-        self._rest = rest
         self._row: deque[_Waiting] = deque()
         self._came = asyncio.Event()
 
@@ -172,10 +170,10 @@ class TeacherDesk:
     def _settle(self, waiting: _Waiting, call: Call, found: dict[str, object] | CallFailed, llm_ms: float) -> None:
         if waiting.taught.done():
             return
-        elif isinstance(found, CallFailed) and (found.kind.outage or found.kind.fatal):
-            self._failed([waiting], call, found)
         if isinstance(found, CallFailed) and found.kind is GIVEN_UP:
             waiting.taught.set_exception(GivenUpError)
+        elif isinstance(found, CallFailed) and (found.kind.outage or found.kind.fatal):
+            self._failed([waiting], call, found)
         elif isinstance(found, CallFailed):
             self._measures.called("teacher", found.kind.name)
             waiting.taught.set_exception(NotTaughtError(f"{found.kind.name}: {found.detail}"))
