@@ -106,18 +106,15 @@ class Intake:
         """Claim, and begin with what was claimed; one of the two lanes at a time."""
         async with self._turn:
             limit = wanted.limit if self.most is None else min(wanted.limit, self.most - self.claimed)
-            if limit <= 0 or self.stop.reason is not None:
+            if limit <= 0 or self.stop.reason is not None or self._is_one_alone():
                 return ()
             claims = await self._given(lane, limit)
             self.claimed += len(claims)
             if self.claimed == self.most:
                 self.stop(MAX_EVENTS)
             self.handling.held.add(claims)
-            if len(claims) == 1 and claims[0].interruptions >= self.queue.settings.alone_from:
-                await self._alone(claims[0], wanted.way)
-            else:
-                for claim in claims:
-                    self._begin(claim, wanted.way)
+            for claim in claims:
+                self._begin(claim, wanted.way)
             return claims
 
     async def _given(self, lane: Lane, limit: int) -> Sequence[Claimed]:
@@ -129,20 +126,31 @@ class Intake:
         self.watch.answered()
         return claims
 
-    async def _alone(self, claim: Claimed, way: Way) -> None:
-        """Workers died with this one: let nothing else be in hand when it is done."""
-        held = self.handling.held
-        while len(held) > 1:
-            held.ended.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(held.ended.wait(), self.handling.rules.poll_s)
-        await self._begin(claim, way)
-
-    def _begin(self, claim: Claimed, way: Way) -> asyncio.Task[None]:
-        task = asyncio.create_task(guarded(self.handling, claim, way))
+    def _begin(self, claim: Claimed, way: Way) -> None:
+        handled = guarded(self.handling, claim, self._alone(way) if self._is_alone(claim) else way)
+        task = asyncio.create_task(handled)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return task
+
+    def _alone(self, way: Way) -> Way:
+        """Workers died with it: let nothing else be in hand when it is done."""
+
+        async def after_the_others(claim: Claimed) -> None:
+            held = self.handling.held
+            while len(held) > 1:
+                held.ended.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(held.ended.wait(), self.handling.rules.poll_s)
+            await way(claim)
+
+        return after_the_others
+
+    def _is_one_alone(self) -> bool:
+        """Whether nothing may be claimed beside what is in hand."""
+        return any(map(self._is_alone, self.handling.held.claims))
+
+    def _is_alone(self, claim: Claimed) -> bool:
+        return claim.interruptions >= self.queue.settings.alone_from
 
     async def _is_drained(self) -> bool:
         """Whether nothing is left, not even for another try, whoever holds it."""
