@@ -38,7 +38,9 @@ def mop_up(
         str | None, typer.Option("--since", metavar="WHEN", help="Written then or later: 7d, 12h or a date.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Written before then.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="No more than N, the oldest first.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000_000, metavar="N", help="No more than N, the oldest first.")
+    ] = 100,
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; kept with the order.")] = "mop-up",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be ordered; order nothing.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Nothing to order is no failure.")] = False,

@@ -64,6 +64,8 @@ def _work_as_member(live: Live, settings: Settings, output: object, number: int,
         to.send(work_alone(plan_of(live, settings, number=number, parent=parent), live, console))
     except CascadeError as error:
         to.send(Worked(0, {}, None, error))
+    except Exception as error:  # noqa: BLE001 - its message may quote an event, and nobody would know whose traceback it is
+        to.send(Worked(0, {}, None, CascadeError(f"Internal error in worker {number}: {type(error).__name__}.")))
 
 
 @contextmanager

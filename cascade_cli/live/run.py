@@ -52,6 +52,7 @@ from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
 from cascade_cli.policy import Policy
+from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.control import Control
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.mapping import ColumnMapping
@@ -140,7 +141,7 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
     _check_flip(live, enabled=enabled, has_student=has_student)
     traces, events, queue = (settings[each] for each in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
     tables = (settings[each] for each in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
-    name = live.name or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
+    name = cleansed(live.name) or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
     return Plan(
         name if live.workers == 1 else f"{name}-{number}",
         dsn,

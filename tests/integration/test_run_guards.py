@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from live_rig import Stage, stage
 from shadowing import cascade, stand_in
+
+from cascade_cli.config import load_settings
+from cascade_cli.console import Output
+from cascade_cli.live import crew
+from cascade_cli.live.run import Live
+from cascade_cli.policy import Policy
 
 STATUSES = "SELECT status, count(*) FROM distillation_queue GROUP BY 1"
 
@@ -106,3 +114,31 @@ def test_a_run_in_which_too_many_events_fail_says_so_by_its_exit_code(database: 
         live.enqueue_again()
         borne = live.run("--once", "--max-error-rate", "1", env={"CASCADE_ENABLED": "", "MAX_ATTEMPTS": "1"})
         assert borne.code == 0
+
+
+def test_words_that_no_database_can_hold_are_cleansed(database: str, tmp_path: Path) -> None:
+    def said(*words: str) -> int:
+        return cascade(tmp_path, live.endpoint.url, *words, env=live.environment()).code
+
+    with stage(database, tmp_path, 5) as live:
+        assert live.run("--once", "--worker-name", "w\udcff").code == 0
+        assert said("kill", "approve", "--stage", "\udcff") == 0
+        assert said("kill", "approve", "--policy", "\udcff") == 0
+        assert said("mop-up", "--event", "\udcff") == 5
+        assert said("mop-up", "--prompt-hash", "\udcff") == 5
+        assert said("mop-up", "--limit", "9" * 30) == 2
+        live.enqueue_again()
+        assert live.run("--once", "--workers", "2", "--worker-name", "w\udcff").code == 0
+
+
+def test_a_mistake_in_one_process_of_several_is_told_as_an_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(crew, "plan_of", fail)
+    monkeypatch.setattr(os, "setpgrp", lambda: None)
+    here, there = multiprocessing.Pipe(duplex=False)
+    crew._work_as_member(Live(Policy()), load_settings(environment={}), Output(), 1, os.getpid(), there)
+    worked = here.recv()
+    assert worked.failure.exit_code == 1
+    assert worked.failure.message == "Internal error in worker 1: ZeroDivisionError."
