@@ -12,11 +12,13 @@ from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import Stop, in_background
 from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.handling import Handling, guarded
+from cascade_cli.live.refusals import Refusals
 from cascade_cli.live.studying import StudentDesk
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed, Lane, LaneState, Queue
 
 DRAINED: Final = "drained"
+REFUSED: Final = "refused"
 MAX_EVENTS: Final = "max_events"
 _SHORTEST_PAUSE_S: Final = 0.02
 _SUSPECT_PAUSE_S: Final = 1.0
@@ -51,6 +53,7 @@ class Intake:
         stop: called when nothing is left, or enough was claimed.
         watch: told whether the database answers.
         wait: so many seconds; true where nothing is to be claimed any more.
+        refusals: what is in hand and cannot be written.
         once: stop when the queue is empty.
         most: claims after which no further is made; None for no limit.
         claimed: so far.
@@ -62,6 +65,7 @@ class Intake:
     stop: Stop
     watch: DatabaseWatch
     wait: Callable[[float], Awaitable[bool]]
+    refusals: Refusals
     once: bool = False
     most: int | None = None
     claimed: int = 0
@@ -79,8 +83,8 @@ class Intake:
                 if now.pause_s and await self.wait(now.pause_s):
                     return
                 continue
-            if self.once and now.limit and not len(self.handling.held) and await self._is_drained():
-                self.stop(DRAINED)
+            if self.once and (now.limit or self.refusals.count) and await self._is_over():
+                self.stop(REFUSED if self.refusals.count else DRAINED, self.refusals.error)
                 return
             await self._idle(max(pause_s, now.pause_s))
             pause_s = min(2 * pause_s, self.handling.rules.poll_s)
@@ -106,7 +110,7 @@ class Intake:
         """Claim, and begin with what was claimed; one of the two lanes at a time."""
         async with self._turn:
             limit = wanted.limit if self.most is None else min(wanted.limit, self.most - self.claimed)
-            if limit <= 0 or self.stop.reason is not None or self._is_one_alone():
+            if limit <= 0 or self.stop.reason is not None or self._holds_back():
                 return ()
             claims = await self._given(lane, limit)
             self.claimed += len(claims)
@@ -137,7 +141,7 @@ class Intake:
 
         async def after_the_others(claim: Claimed) -> None:
             held = self.handling.held
-            while len(held) > 1:
+            while len(held) > 1 + self.refusals.count:
                 held.ended.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(held.ended.wait(), self.handling.rules.poll_s)
@@ -145,22 +149,27 @@ class Intake:
 
         return after_the_others
 
-    def _is_one_alone(self) -> bool:
+    def _holds_back(self) -> bool:
         """Whether nothing may be claimed beside what is in hand."""
-        return any(map(self._is_alone, self.handling.held.claims))
+        return self.refusals.is_systematic or any(map(self._is_alone, self.handling.held.claims))
 
     def _is_alone(self, claim: Claimed) -> bool:
         return claim.interruptions >= self.queue.settings.alone_from
 
-    async def _is_drained(self) -> bool:
-        """Whether nothing is left, not even for another try, whoever holds it."""
+    async def _is_over(self) -> bool:
+        """Whether nothing is in hand but what is refused, and nothing else could be claimed that is not."""
+        held = len(self.handling.held)
+        return held == self.refusals.count and (self._holds_back() or await self._is_drained(held))
+
+    async def _is_drained(self, held: int) -> bool:
+        """Whether nothing is left beside what is held, not even for another try, whoever holds it."""
         try:
             states = await in_background(self.queue.lanes)
         except (DependencyError, UsageError) as error:
             self.watch.lost(error)
             return False
         self.handling.measures.lanes(states)
-        return not any(state.depth for state in states.values())
+        return sum(state.depth for state in states.values()) <= held
 
 
 @dataclass(slots=True)

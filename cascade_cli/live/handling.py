@@ -11,7 +11,7 @@ from typing import Final
 from cascade_cli.live.agreeing import Agreements
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
-from cascade_cli.live.ending import Charge, Ending, Fate, Release
+from cascade_cli.live.ending import Charge, Ended, Ending, Fate, Release
 from cascade_cli.live.holding import Held
 from cascade_cli.live.judging import VIP_ARENA, Judged
 from cascade_cli.live.logs import EventLog
@@ -103,9 +103,9 @@ class Handling:
             await self._charge(claim, claim.problem or "there is no event")
             return
         force = await self.switch.now()
+        self._see_to_breakers(force)
         if self.student is None or not force.asks_student:
             await self._teach(claim, event)
-        self._see_to_breakers(force)
         elif (past := self._past(event, self.student)) is not None:
             await self._past_student(claim, event, past, force)
         elif force.mode is Mode.FLIP:
@@ -128,7 +128,7 @@ class Handling:
         """Give a claim back uncharged."""
         ended = await self.end(Release(claim, None if reason == SHUTDOWN else reason))
         self.measures.released(reason)
-        self._told(claim, ended.fate.value if ended.fate is not Fate.RELEASED else "released", reason=reason)
+        self._told(claim, ended.word, reason=reason)
 
     def _past(self, event: Event, student: StudentDesk) -> str | None:
         if self.rules.goes_past_student(event):
@@ -180,7 +180,7 @@ class Handling:
         if ended.fate is Fate.WRITTEN:
             self.measures.wrote("student", "flip")
         student_ms = judged.answer.answer.student_ms
-        self._told(claim, ended.fate.value, producer="student", extraction=judged.extraction, student_ms=student_ms)
+        self._ended(claim, ended, producer="student", extraction=judged.extraction, student_ms=student_ms)
 
     async def _escalate(self, claim: Claimed, outcome: ToEscalate) -> None:
         while not self.ceiling.take(1):
@@ -193,8 +193,7 @@ class Handling:
             return
         if ended.fate is Fate.WRITTEN:
             self.measures.escalated(outcome.reason)
-        word = "escalated" if ended.fate is Fate.WRITTEN else ended.fate.value
-        self._told(claim, word, reason=outcome.reason)
+        self._ended(claim, ended, "escalated", reason=outcome.reason)
 
     async def _teach(self, claim: Claimed, event: Event, answer: JudgedAnswer | None = None) -> None:
         if (lesson := await self._lesson(claim, event)) is not None:
@@ -232,9 +231,9 @@ class Handling:
             if self.agreements is not None and ended.mode is not Mode.OFF:
                 self.agreements.taught(claim, replace(trace, event=claim.event), answer)
         llm_ms = round(lesson.llm_ms, 1)
-        self._told(
+        self._ended(
             claim,
-            ended.fate.value,
+            ended,
             producer="teacher",
             reason=reason,
             extraction=lesson.extraction,
@@ -243,12 +242,18 @@ class Handling:
         )
 
     async def _charge(self, claim: Claimed, error: str) -> None:
-        ended = await self.end(Charge(claim, error))
+        self._ended(claim, await self.end(Charge(claim, error)), reason=error.partition(":")[0])
+
+    def _ended(self, claim: Claimed, ended: Ended, written: str = Fate.WRITTEN.value, **more: object) -> None:
+        """Count and tell how a claim ended; what could not be written may have been charged, or given back."""
         if ended.failure is not None:
             self.measures.charged(final=ended.failure.final)
-        final = ended.failure is not None and ended.failure.final
-        word = "failed" if final else "retry" if ended.fate is Fate.CHARGED else ended.fate.value
-        self._told(claim, word, reason=error.partition(":")[0])
+        if ended.fate is Fate.RELEASED:
+            self.measures.released(UNWRITTEN)
+        if ended.fate is not Fate.WRITTEN:
+            # Nobody wrote it.
+            more.pop("producer", None)
+        self._told(claim, written if ended.fate is Fate.WRITTEN else ended.word, **more)
 
     async def _watch_quality(self, judged: Judged) -> None:
         for breaker in self.breakers:
@@ -257,10 +262,6 @@ class Handling:
                 # Answers that come meanwhile would open it once more.
                 breaker.forget()
                 await self.trip(why)
-
-    def _told(self, claim: Claimed, end: str, **more: object) -> None:
-        self.ends[end if more.get("producer") is None else f"{end}_by_{more['producer']}"] += 1
-        if end == Fate.LOST.value:
                 self.measures.breaker(breaker.reason, is_open=True)
 
     def _see_to_breakers(self, force: InForce) -> None:
@@ -270,6 +271,10 @@ class Handling:
                 self.measures.breaker(breaker.reason, is_open=False)
             else:
                 breaker.forget()
+
+    def _told(self, claim: Claimed, end: str, **more: object) -> None:
+        self.ends[end if more.get("producer") is None else f"{end}_by_{more['producer']}"] += 1
+        if end == Fate.LOST.value:
             self.measures.lost_claims(1)
         self.log(claim, end, **more)  # type: ignore[arg-type]
 

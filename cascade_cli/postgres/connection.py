@@ -11,6 +11,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
+from cascade_cli.postgres.blaming import Blame, blame_of, cure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S: Final = 10
-
 # A machine that is gone says nothing: without these a query over the network would wait for it a quarter of an hour.
 _PATIENCE: Final = {
     "connect_timeout": CONNECT_TIMEOUT_S,
@@ -27,6 +27,7 @@ _PATIENCE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+
 
 def redacted(dsn: str) -> str:
     """A connection string as it may be shown: ``postgresql://user:***@host:port/database``."""
@@ -86,16 +87,15 @@ def explained(dsn: str) -> Iterator[None]:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same may work later: a lost connection, a deadlock, a full disk, a server that starts or stops."""
-    if isinstance(error, errors.ProgramLimitExceeded):
-        # It counts as operational, but a text that is too long for an index stays so.
-        return False
-    passing = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, DependencyError)
-    return isinstance(error, passing)
+    return blame_of(error) is Blame.PASSING
 
 
 def told(error: BaseException) -> str:
-    """What the server says, in one line without the data that it was about."""
-    return _said(error) if isinstance(error, psycopg.Error) else f"{type(error).__name__}: {error}"[:300]
+    """What went wrong, in one line without the data that it was about."""
+    if isinstance(error, psycopg.Error):
+        return _said(error)
+    # The text of what nobody expected may quote an event; its type does not.
+    return error.message if isinstance(error, CascadeError) else type(error).__name__
 
 
 def compose(query: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
@@ -141,15 +141,17 @@ def explanation(error: psycopg.Error, dsn: str) -> CascadeError:
                 f"{where}: a column holds what it should not: {said}.",
                 hint="Check [postgres.traces] and [postgres.events].",
             )
-    return _refused(where, said)
+    return _refused(where, said, error.sqlstate)
 
 
 def _is_ours(said: str) -> bool:
     return "cascade_" in said or "event_distillations" in said
 
 
-def _refused(where: str, said: str) -> CascadeError:
+def _refused(where: str, said: str, code: str | None) -> CascadeError:
     """Failures to connect have no code of their own, only their text."""
+    if code is not None and (cure := cure_of(code)) is not None:
+        return DependencyError(f"{where} refuses: {said}.", hint=cure)
     if "password authentication failed" in said or "no password supplied" in said:
         return DependencyError(f"{where} refuses: {said}.", hint="Check user and password in DATABASE_URL.")
     if "database" in said and "does not exist" in said:

@@ -32,7 +32,7 @@ class NotingQueue:
 
 def opened(queue: NotingQueue, enough: int) -> object:
     watch = DatabaseWatch(lambda _: None, lambda: None)
-    return Endings.open(queue, None, lambda: Mode.FLIP, watch, Measures(), enough)  # type: ignore[arg-type]
+    return Endings.open(queue, None, lambda: Mode.FLIP, watch, Measures(), enough, lambda _: None)  # type: ignore[arg-type]
 
 
 def ends(count: int, first: int = 0) -> list[Release]:
