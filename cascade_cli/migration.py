@@ -19,6 +19,7 @@ from cascade_cli.errors import UsageError
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
     from cascade_cli.postgres import ColumnMapping
+    from cascade_cli.postgres.migrating import LeftOut
 
 
 def migrate(settings: Settings, *, with_team_tables: bool) -> list[str]:
@@ -34,6 +35,18 @@ def migrate(settings: Settings, *, with_team_tables: bool) -> list[str]:
     from cascade_cli.postgres import apply_migrations
 
     return apply_migrations(_database(settings), with_team_tables=with_team_tables, mapping=_mapping(settings))
+
+
+def left_out(settings: Settings) -> tuple[LeftOut, ...]:
+    """Indexes that were not made, for the queue is not a table that could get them beside traffic.
+
+    Raises:
+        UsageError: as above.
+        DependencyError: as above.
+    """
+    from cascade_cli.postgres import indexes_left_out
+
+    return indexes_left_out(_database(settings), _mapping(settings))
 
 
 def planned(settings: Settings, *, with_team_tables: bool) -> str:

@@ -33,3 +33,4 @@ GRANT {mop_up} TO {admin};
 GRANT {reader} TO {admin};
 GRANT USAGE, CREATE ON SCHEMA {schema} TO {admin};
 GRANT SELECT, INSERT, UPDATE ON {control}, {switches} TO {admin};
+GRANT INSERT ON {register} TO {admin};

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig, taught
+from saying import Saying
 
 from cascade_cli.app import run
 from cascade_cli.postgres import ColumnMapping, apply_migrations, planned_sql
@@ -97,6 +98,42 @@ def test_the_teams_tables_may_be_called_otherwise(empty_database: str) -> None:
     assert apply_migrations(empty_database, mapping=mapping) == [*OURS, *QUEUE_INDEXES]
 
 
+@pytest.mark.parametrize(
+    ("made", "advice"),
+    [
+        (
+            TEAMS_QUEUE.replace("PRIMARY KEY", "").removesuffix(")") + ") PARTITION BY LIST (tenant)",
+            'CREATE INDEX IF NOT EXISTS "idx_distillation_queue_pending" ON "public"."distillation_queue"',
+        ),
+        (
+            TEAMS_QUEUE.replace("distillation_queue", "jobs")
+            + "; CREATE VIEW distillation_queue AS SELECT * FROM jobs",
+            "the table behind it",
+        ),
+    ],
+)
+def test_a_queue_that_cannot_be_indexed_beside_traffic_keeps_nobody_from_the_rest(
+    empty_database: str, say: Saying, made: str, advice: str
+) -> None:
+    execute(empty_database, made)
+    for applied in (OURS, []):
+        status, data, said = say("migrate", DATABASE_URL=empty_database)
+        assert (status, data["applied"], data["left_out"]) == (0, applied, QUEUE_INDEXES)
+        assert advice in said
+    with psycopg.connect(empty_database) as connection:
+        assert planned_sql(empty_database) == ""
+        connection.execute("SELECT FROM cascade_control")
+
+
+def test_indexes_that_somebody_made_on_a_partitioned_queue_are_enough(empty_database: str, say: Saying) -> None:
+    execute(empty_database, TEAMS_QUEUE.replace("PRIMARY KEY", "").removesuffix(")") + ") PARTITION BY LIST (tenant)")
+    advised = say("migrate", DATABASE_URL=empty_database)[2]
+    script = "\n".join(line[line.index("CREATE INDEX") :] for line in advised.splitlines() if "CREATE INDEX" in line)
+    execute(empty_database, script)
+    _, data, said = say("migrate", DATABASE_URL=empty_database)
+    assert (data["left_out"], said) == ([], "")
+
+
 def test_an_index_that_was_left_half_made_is_made_again(database: str) -> None:
     name = "idx_event_distillations_reason"
     execute(database, f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
@@ -153,6 +190,9 @@ def test_a_worker_can_work_with_what_is_granted_and_deletes_nothing_from_the_gra
         mopping.execute("DELETE FROM entities")
     with Rig(roles["admin"]) as admin:
         admin.control.kill(who="ann")
+    rig.execute("DROP TABLE cascade_receipts")
+    rig.execute("DELETE FROM cascade_migrations WHERE name = %s", OURS[-1])
+    assert apply_migrations(roles["admin"]) == [OURS[-1]]
     with Rig(roles["reader"]) as reader:
         assert reader.control.read().killed
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
