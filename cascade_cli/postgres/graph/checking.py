@@ -58,8 +58,11 @@ def check_writable(connection: Connection, mapping: GraphMapping) -> None:
 def _refused(connection: Connection, table: GraphTable, statement: bytes) -> Iterator[Unwritable]:
     """Whether the server would not even plan to write a row: columns of other types, above all."""
     try:
-        connection.execute(b"EXPLAIN " + statement, {"rows": "[]"})
-    except errors.InsufficientPrivilege:
+        with connection.transaction():
+            connection.execute(QUERIES["bound_wait"])
+            connection.execute(b"EXPLAIN " + statement, {"rows": "[]"})
+    except (errors.InsufficientPrivilege, errors.LockNotAvailable):
+        # Nothing is known against it.
         return
     except psycopg.Error as error:
         if is_passing(error):

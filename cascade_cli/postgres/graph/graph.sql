@@ -104,6 +104,10 @@ WHERE attribute.attrelid = to_regclass(%(table)s) AND attribute.attnum > 0 AND N
     )
 ORDER BY attribute.attnum;
 
+-- name: bound_wait
+-- Planning a statement locks its table, for a moment.
+SELECT set_config('lock_timeout', '1s', true);
+
 -- name: columns_of_table
 SELECT attname FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
