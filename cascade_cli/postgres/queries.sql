@@ -12,6 +12,9 @@ SELECT
 -- name: server_clock
 SELECT clock_timestamp();
 
+-- name: may_insert
+SELECT coalesce(has_table_privilege(to_regclass(%(table)s), 'INSERT'), false);
+
 -- name: table_state
 SELECT
     to_regclass(%(table)s) IS NOT NULL AS present,

@@ -75,6 +75,12 @@ def is_readable(connection: Connection, mapping: ColumnMapping, table: str) -> b
     return readable if present else None
 
 
+def may_insert(connection: Connection, mapping: ColumnMapping, table: str) -> bool:
+    """Whether rows may be added to a table; false where there is none."""
+    state = connection.execute(QUERIES["may_insert"], {"table": _quoted(connection, mapping, table)}).fetchone()
+    return state == (True,)
+
+
 def _check(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, setting: str) -> None:
     readable = is_readable(connection, mapping, columns.table)
     if readable is None:

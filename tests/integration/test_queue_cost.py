@@ -24,6 +24,7 @@ _VALUES: dict[str, object] = {
     "fence": "w/1",
     "fences": _SEVERAL,
     "final": False,
+    "mops_up": True,
     "flip_allowed": None,
     "killed": True,
     "lease_s": 60.0,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from live_rig import Stage, stage
-from shadowing import Ended, ended
+from shadowing import Ended, cascade, ended
 from test_run import eventually
 
 OFF = {"CASCADE_ENABLED": ""}
@@ -135,3 +135,16 @@ def test_a_worker_that_is_to_stop_gives_back_at_once_what_is_refused(database: s
         assert done.code == 143
         assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'claimed'") == 0
         assert live.value("SELECT sum(attempts) FROM distillation_queue") == 0
+
+
+def test_a_worker_that_may_not_delete_leaves_what_is_to_be_mopped_up_to_one_that_may(
+    database: str, tmp_path: Path, ordinary_user: str
+) -> None:
+    with stage(database, tmp_path, 40) as live:
+        assert finished(live, "--once", "--flip").code == 0
+        assert cascade(tmp_path, None, "mop-up", "--limit", "2", env=live.environment()).code == 0
+        live.enqueue_copies(60, "x-")
+        done = finished(live, "--once", "--flip", env={"DATABASE_URL": ordinary_user})
+        assert done.code == 0, done.err
+        assert live.rows(STATES) == [("done", 0, 98), ("pending", 0, 2)]
+        assert finished(live, "--once", "--flip").data["ends"] == {"written_by_teacher": 2}

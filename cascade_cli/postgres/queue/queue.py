@@ -31,7 +31,13 @@ from cascade_cli.postgres.queue.records import (
     QueueSettings,
     Reaped,
 )
-from cascade_cli.postgres.tables import check_events_table, check_queue_table, lengths_of_columns, types_of_columns
+from cascade_cli.postgres.tables import (
+    check_events_table,
+    check_queue_table,
+    lengths_of_columns,
+    may_insert,
+    types_of_columns,
+)
 
 if TYPE_CHECKING:
     from cascade_cli.postgres.connection import Connection
@@ -59,6 +65,7 @@ class Queue:
 
     Attributes:
         settings: the rules.
+        mops_up: whether it may replace what a student wrote; else that is left to workers that may.
         names: what stands for each name in braces of the statements; the writing ones share them.
     """
 
@@ -68,12 +75,14 @@ class Queue:
         mapping: ColumnMapping,
         names: Mapping[str, sql.Composable],
         longest_error: int,
+        mops_up: bool,
         settings: QueueSettings,
         worker: str,
         random: Random,
         new_id: Callable[[], str],
     ) -> None:
         self.settings = settings
+        self.mops_up = mops_up
         self.names = names
         self._pool = pool
         self._mapping = mapping
@@ -117,6 +126,7 @@ class Queue:
             mapping = check_queue_table(connection, mapping)
             types = types_of_columns(connection, mapping, mapping.queue.table)
             lengths = lengths_of_columns(connection, mapping, mapping.queue.table)
+            mops_up = may_insert(connection, mapping, "cascade_receipts")
         names = {
             **mapping.event_names(),
             **mapping.queue_names(),
@@ -127,7 +137,7 @@ class Queue:
             "orders": mapping.table("cascade_mop_up_orders"),
         }
         longest_error = min(LONGEST_ERROR, lengths.get(mapping.queue.last_error, LONGEST_ERROR))
-        return Queue(pool, mapping, names, longest_error, settings, worker, random, new_id)
+        return Queue(pool, mapping, names, longest_error, mops_up, settings, worker, random, new_id)
 
     def rehearse(self) -> None:
         """Have the server plan every statement, so that one that it would refuse is found before anything is claimed.
@@ -166,7 +176,11 @@ class Queue:
             UsageError: a table or a column of the events is not there; what was given out is given back.
         """
         fence = f"{self._worker}/{self._new_id()}"
-        rules = {"max_attempts": self.settings.max_attempts, "alone_from": self.settings.alone_from}
+        rules = {
+            "max_attempts": self.settings.max_attempts,
+            "alone_from": self.settings.alone_from,
+            "mops_up": self.mops_up,
+        }
         values = {"fence": fence, "limit": limit, "lease_s": self.settings.lease_s, **rules}
         with self._pool.explained() as connection:
             taken = [queue_id for (queue_id,) in connection.execute(self._claims[lane], values)]
@@ -252,7 +266,8 @@ class Queue:
             DependencyError: the server cannot be reached or refuses.
         """
         with self._pool.explained() as connection:
-            found = connection.execute(self._queries["lane_states"], {"max_attempts": self.settings.max_attempts})
+            rules = {"max_attempts": self.settings.max_attempts, "mops_up": self.mops_up}
+            found = connection.execute(self._queries["lane_states"], rules)
             states = {Lane.TEACHER if escalated else Lane.STUDENT: LaneState(*state) for escalated, *state in found}
         return {lane: states.get(lane, _EMPTY) for lane in Lane}
 
@@ -289,6 +304,7 @@ class Queue:
             "fences": [],
             "fence": f"{self._worker}/{self._new_id()}",
             "final": False,
+            "mops_up": True,
         }
 
     def _held(self, query: str, claims: Collection[Claimed], values: Mapping[str, object]) -> frozenset[str]:

@@ -18,7 +18,8 @@ LIMIT %(limit)s
 FOR UPDATE OF queue SKIP LOCKED
 
 -- name: ready_for_teacher
--- Led by the decisions, oldest first: there are few of them, however many rows are pending.
+-- Led by the decisions, oldest first: there are few of them, however many rows are pending. What is to be mopped up is
+-- for a worker that may.
 SELECT queue.{id} AS id, coalesce(mark.interruptions, 0) AS interruptions, escalation.decided_at AS decided_at
 FROM {escalations} AS escalation
 JOIN {queue} AS queue ON queue.{id} = escalation.queue_id::{id_type}
@@ -26,6 +27,7 @@ LEFT JOIN {marks} AS mark ON mark.queue_id = escalation.queue_id
 WHERE queue.{status} = 'pending'
     AND queue.{event_id}::text = escalation.event_id
     AND queue.{attempts} < %(max_attempts)s
+    AND (%(mops_up)s OR escalation.reason <> 'mop_up')
     AND (mark.not_before IS NULL OR mark.not_before <= clock_timestamp())
 ORDER BY escalation.decided_at, escalation.event_id
 LIMIT %(limit)s
@@ -233,7 +235,8 @@ WITH expired AS MATERIALIZED (
 SELECT queue_id, event_id, interruptions, final AS failed FROM ended;
 
 -- name: lane_states
--- Two branches, each with its own index, rather than one condition that uses none.
+-- Two branches, each with its own index, rather than one condition that uses none. What waits for others than this
+-- worker is left out.
 WITH open AS (
     SELECT {id}::text AS id, {event_id}::text AS event_id, {created_at}::timestamptz AS created_at, false AS claimed
     FROM {queue} WHERE {status} = 'pending' AND {attempts} < %(max_attempts)s
@@ -244,6 +247,7 @@ WITH open AS (
     SELECT
         open.claimed,
         escalation.event_id IS NOT NULL AS escalated,
+        escalation.reason AS reason,
         coalesce(escalation.decided_at, open.created_at) AS since,
         CASE WHEN NOT open.claimed AND mark.not_before > clock_timestamp() THEN mark.not_before END AS not_before
     FROM open
@@ -258,4 +262,5 @@ SELECT
     extract(epoch FROM clock_timestamp() - min(since))::float8 AS oldest_age_s,
     extract(epoch FROM min(not_before) - clock_timestamp())::float8 AS next_try_in_s
 FROM placed
+WHERE %(mops_up)s OR claimed OR reason IS DISTINCT FROM 'mop_up'
 GROUP BY escalated;
