@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -9,7 +11,10 @@ from psycopg.conninfo import make_conninfo
 from rig import Rig, escalated, standing, taught_after_escalation
 from saying import Saying
 
+from cascade_cli.postgres import ColumnMapping
 from cascade_cli.postgres.control import Mode
+from cascade_cli.postgres.granting import ROLES, grants
+from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.overview import QUERIES
 from cascade_cli.postgres.queue import Lane
 
@@ -134,6 +139,27 @@ def test_a_table_that_may_not_be_read_costs_only_what_stands_in_it(say: Saying, 
     finally:
         busy.execute("DROP OWNED BY onlooker")
         busy.execute("DROP ROLE onlooker")
+
+
+@pytest.fixture
+def as_worker(database: str) -> Iterator[str]:
+    """A connection string of a member of the role ``worker``."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL(grants(ColumnMapping(), GraphMapping(), "seeing_")))
+        connection.execute("ALTER ROLE seeing_worker LOGIN")
+        yield make_conninfo(database, user="seeing_worker")
+        for role in ROLES:
+            connection.execute(sql.SQL(f"DROP OWNED BY seeing_{role}; DROP ROLE seeing_{role}"))
+
+
+def test_whoever_may_read_the_switch_sees_it_though_not_who_changed_it(say: Saying, busy: Rig, as_worker: str) -> None:
+    say("kill", "on", "--reason", "a drill", DATABASE_URL=busy.dsn)
+    status, data, _ = say("kill", DATABASE_URL=as_worker)
+    assert (status, data["control_row"]["killed"], data["control_row"]["reason"]) == (0, True, "a drill")
+    assert data["switches"] == []
+    status, data, _ = say("status", DATABASE_URL=as_worker)
+    assert (status, data["unknown"]) == (0, ["receipts"])
+    assert data["switch"]["control_row"]["killed"]
 
 
 def test_a_database_that_is_away_is_exit_4_and_the_switches_are_shown(say: Saying) -> None:
