@@ -119,7 +119,7 @@ class MopUp:
     def said(self, connection: Connection, event_ids: Sequence[str]) -> dict[str, Said]:
         """What the student said last about some events; those without an answer on record are absent."""
         with connection.cursor(row_factory=class_row(_StoredAnswer)) as cursor:
-            cursor.execute(self._said, {"event_ids": list(event_ids)})
+            cursor.execute(self._said, {"event_ids": list(event_ids), "queue_event_ids": array_text(event_ids)})
             return {row.asked_event_id: Said(_event(row), row.response, _signals(row.signals)) for row in cursor}
 
     def order(

@@ -23,7 +23,8 @@ ORDER BY student.distilled_at, student.event_id
 LIMIT %(page_size)s;
 
 -- name: said
--- What the student said last, beside the event itself: what today's gates are asked about.
+-- What the student said last, beside the event itself: what today's gates are asked about. The ids are given twice, for an
+-- index knows them by their own type alone.
 SELECT
     asked.event_id AS asked_event_id,
     answer.response AS response,
@@ -43,7 +44,7 @@ CROSS JOIN LATERAL (
     ORDER BY held.answered_at DESC
     LIMIT 1
 ) AS answer
-LEFT JOIN {events} AS event ON {event_key}::text = asked.event_id
+LEFT JOIN {events} AS event ON {event_key} = ANY (%(queue_event_ids)s) AND {event_key}::text = asked.event_id
 ORDER BY asked.event_id;
 
 -- name: order
