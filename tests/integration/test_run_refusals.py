@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from live_rig import Stage, stage
@@ -148,3 +152,26 @@ def test_a_worker_that_may_not_delete_leaves_what_is_to_be_mopped_up_to_one_that
         assert done.code == 0, done.err
         assert live.rows(STATES) == [("done", 0, 98), ("pending", 0, 2)]
         assert finished(live, "--once", "--flip").data["ends"] == {"written_by_teacher": 2}
+
+
+def test_what_is_charged_where_it_is_written_is_counted_and_told_as_every_charge(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 30) as live:
+        refuse_one(live)
+        live.configure(f"[live]\nmetrics_port = {(port := free_port())}\n")
+        process = live.start("--log", "json", env={**OFF, "MAX_ATTEMPTS": "2"})
+        eventually(lambda: live.rows(STATES) == [("done", 0, 29), ("failed", 2, 1)])
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            figures = answer.read().decode()
+        process.send_signal(signal.SIGTERM)
+        done = ended(process)
+    assert "cascade_attempts_charged_total 2\n" in figures
+    assert "cascade_failed_events_total 1\n" in figures
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert Counter(line["end"] for line in lines) == {"written": 29, "retry": 1, "failed": 1}
+    assert done.data["ends"] == {"failed": 1, "retry": 1, "written_by_teacher": 29}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
