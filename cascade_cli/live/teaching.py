@@ -144,12 +144,16 @@ class TeacherDesk:
             return
         blocks = [event_block(each.event, place) for place, each in enumerate(batch)]
         began = self._clock()
+        alone: Sequence[_Waiting] = ()
         try:
             said = await self._ask(blocks, [each.event.id for each in batch])
         except CallFailed as failure:
             self._failed(batch, call, failure)
-        except Exception as error:  # noqa: BLE001 - raised again by each that waits
-            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, raised again by the event that brings it about
+            if len(batch) > 1:
+                alone = batch
+            else:
+                _fail(batch, error)
         else:
             seconds = self._clock() - began
             self.outages.answered()
@@ -158,6 +162,8 @@ class TeacherDesk:
                 self._settle(each, call, found, 1_000 * seconds)
         finally:
             self.outages.ended(call)
+        for each in alone:
+            await self._call([each])
 
     def _failed(self, batch: Sequence[_Waiting], call: Call, failure: CallFailed) -> None:
         self._measures.called("teacher", failure.kind.name)
