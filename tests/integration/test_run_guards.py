@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from cascade_cli.console import Output
 from cascade_cli.live import crew
 from cascade_cli.live.run import Live
 from cascade_cli.policy import Policy
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
 
 STATUSES = "SELECT status, count(*) FROM distillation_queue GROUP BY 1"
 
@@ -96,13 +105,23 @@ def test_a_flip_that_is_given_back_is_not_lost_again_for_answers_of_before(datab
     bad.mkdir()
     with stage(database, tmp_path, 400, "--latency-ms", 20) as live, stand_in(bad, "--faults", "garbage=1") as student:
         live.configure("[student]\ntries = 1\nconcurrency = 2\n[live]\nbatch = 10\n")
-        env = {"STUDENT_ENDPOINT": student.url}
-        assert live.run("--flip", "--once", "--max-events", "60", env=env).code == 0
         trips = "SELECT count(*) FROM cascade_switches WHERE action = 'unflip'"
-        assert live.value(trips) == 1
-        assert cascade(tmp_path, None, "kill", "off", "--allow-flip", env=live.environment()).code == 0
-        assert live.run("--flip", "--once").code == 0
-        assert live.value(trips) == 1
+        judged = (
+            "SELECT (SELECT count(*) FROM event_distillations WHERE escalated)"
+            " + (SELECT count(*) FROM cascade_escalations)"
+        )
+        with live.start("--flip", env={"STUDENT_ENDPOINT": student.url}) as process:
+            try:
+                eventually(lambda: live.value(trips) == 1)
+                time.sleep(1)
+                before = live.value(judged)
+                assert cascade(tmp_path, None, "kill", "off", "--allow-flip", env=live.environment()).code == 0
+                live.enqueue_copies(400, "more-")
+                eventually(lambda: live.value(trips) == 2)
+                # At most ten of twenty are in hand.
+                assert live.value(judged) - before >= 5
+            finally:
+                process.kill()
 
 
 def test_a_run_in_which_too_many_events_fail_says_so_by_its_exit_code(database: str, tmp_path: Path) -> None:
