@@ -56,7 +56,8 @@ def mop_up(
       cascade mop-up --reason high_value_class --because "new categories"
       cascade mop-up --events disagreeing.jsonl --limit 500
     """
-    from cascade_cli.mopping_up import Wish, check_gate, mop_up, read_event_ids, told, who_orders
+    from cascade_cli.live.killing import who_switches
+    from cascade_cli.mopping_up import Wish, check_gate, mop_up, read_event_ids, told
     from cascade_cli.policy_in_force import policy_in_force
     from cascade_cli.postgres.superseding import Selection
 
@@ -66,7 +67,7 @@ def mop_up(
     ids = (*(event or ()), *(read_event_ids(events) if events else ()))
     start, end = (read_since(text, now) if text else None for text in (since, until))
     selection = Selection(prompt_hash, start, end, ids if event or events else None)
-    wish = Wish(selection, gate, limit, because, who_orders())
+    wish = Wish(selection, gate, limit, because, who_switches())
     done = mop_up(settings, wish, policy_in_force(settings), dry_run=dry_run)
     records = [asdict(each) for each in done.chosen]
     failure = None if done.chosen or allow_empty else NothingEvaluated("No event was found that could be ordered.")

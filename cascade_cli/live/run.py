@@ -17,19 +17,12 @@ from cascade_cli.config import (
     LIVE_ENABLED,
     LIVE_METRICS_PORT,
     POLICY_HIGH_VALUE_CATEGORIES,
-    POSTGRES_ENTITIES,
-    POSTGRES_EVENTS,
-    POSTGRES_FACTS,
-    POSTGRES_QUEUE,
-    POSTGRES_RELATIONSHIPS,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
-    POSTGRES_URL,
     STUDENT_ENDPOINT,
     TEACHER_MAX_TOKENS,
     Settings,
 )
 from cascade_cli.console import Console, Result, say
+from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 from cascade_cli.endpoints import (
     endpoint_of,
     limits_of,
@@ -54,8 +47,6 @@ from cascade_cli.live.rules import Rules
 from cascade_cli.policy import Policy
 from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.control import Control
-from cascade_cli.postgres.graph import GraphMapping
-from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.records import StudentAnswer, Trace
 from cascade_cli.token_prices import student_prices, teacher_prices
@@ -127,7 +118,6 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
     Raises:
         UsageError: something is missing.
     """
-    dsn = settings[POSTGRES_URL]
     teacher = TeacherPlan(
         teacher_endpoint_of(settings),
         teacher_limits_of(settings),
@@ -135,18 +125,15 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         settings[TEACHER_MAX_TOKENS],
         teacher_prices(settings),
     )
-    if dsn is None:
-        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
+    dsn = database_url(settings)
     enabled, has_student = settings[LIVE_ENABLED], settings[STUDENT_ENDPOINT] is not None
     _check_flip(live, enabled=enabled, has_student=has_student)
-    traces, events, queue = (settings[each] for each in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    tables = (settings[each] for each in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
     name = cleansed(live.name) or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
     return Plan(
         name if live.workers == 1 else f"{name}-{number}",
         dsn,
-        ColumnMapping.of(settings[POSTGRES_SCHEMA], traces, events, queue),
-        GraphMapping.of(settings[POSTGRES_SCHEMA], *tables),
+        columns_in_force(settings),
+        graph_in_force(settings),
         Environment(enabled, has_student, live.flip, live.policy.fingerprint, __version__),
         live.policy,
         Rules.of(settings, workers=live.workers, number=number),
