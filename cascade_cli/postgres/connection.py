@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
-from cascade_cli.postgres.blaming import Blame, blame_of, cure_of
+from cascade_cli.postgres.blaming import Blame, blame_of, code_of, cure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,21 +141,21 @@ def explanation(error: psycopg.Error, dsn: str) -> CascadeError:
                 f"{where}: a column holds what it should not: {said}.",
                 hint="Check [postgres.traces] and [postgres.events].",
             )
-    return _refused(where, said, error.sqlstate)
+    return _refused(where, said, error)
 
 
 def _is_ours(said: str) -> bool:
     return "cascade_" in said or "event_distillations" in said
 
 
-def _refused(where: str, said: str, code: str | None) -> CascadeError:
+def _refused(where: str, said: str, error: psycopg.Error) -> CascadeError:
     """Failures to connect have no code of their own, only their text."""
-    if code is not None and (cure := cure_of(code)) is not None:
-        return DependencyError(f"{where} refuses: {said}.", hint=cure)
     if "password authentication failed" in said or "no password supplied" in said:
         return DependencyError(f"{where} refuses: {said}.", hint="Check user and password in DATABASE_URL.")
     if "database" in said and "does not exist" in said:
         return UsageError(f"{where}: {said}.", hint="Check the end of DATABASE_URL.")
+    if not is_passing(error):
+        return DependencyError(f"{where} refuses: {said}.", hint=cure_of(code_of(error)))
     return DependencyError(f"{where}: {said}.", hint="Is it running, and reachable from here?")
 
 

@@ -127,7 +127,7 @@ class Writer:
         Raises:
             DependencyError: the server is away; what was committed by then is found again by calling this once more.
         """
-        halving = _Halving()
+        halving = _Halving(WriteReport(mode=mode))
         for part in _apart(outcomes):
             self._write_apart(part, mode, halving)
         return halving.report + self._judged(halving)
@@ -160,10 +160,12 @@ class Writer:
         except _UnrecordableError as error:
             self._write_without_student(outcomes, mode, str(error), halving)
         except Exception as error:
-            # Whatever it is: one event must not keep the others from their ends.
-            if is_passing(error):
-                raise (explanation(error, self._pool.dsn) if isinstance(error, psycopg.Error) else error) from error
-            return error
+            if not is_passing(error):
+                # Whatever it is: one event must not keep the others from their ends.
+                return error
+            if isinstance(error, psycopg.Error):
+                raise explanation(error, self._pool.dsn) from error
+            raise
         return None
 
     def _write_without_student(self, outcomes: Sequence[Outcome], mode: Mode, why: str, halving: _Halving) -> None:
@@ -315,7 +317,7 @@ class _Halving:
         unwritten: what was refused alone, and why.
     """
 
-    report: WriteReport = field(default_factory=WriteReport)
+    report: WriteReport
     unwritten: list[tuple[Outcome, Exception]] = field(default_factory=list)
 
     @property
