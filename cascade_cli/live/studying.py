@@ -17,7 +17,7 @@ from cascade_cli.live.switching import Switchboard
 from cascade_cli.records import Event
 from cascade_cli.token_prices import TokenPrices
 
-LATE_AFTER_S: Final = 2.0
+LATE_AFTER_S: Final = 5.0
 """So long an answer is waited for in shadow, once the teacher's is there."""
 
 AskStudent = Callable[[str, str], Awaitable[Reply]]
