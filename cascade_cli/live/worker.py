@@ -114,7 +114,8 @@ class Worker:
         self.endings.give_up()
         for task in self.intake.tasks:
             task.cancel()
-        claims = self.intake.handling.held.claims
+        if not (claims := self.intake.handling.held.claims):
+            return
         released: frozenset[str] = frozenset()
         # Where that cannot be said any more, the leases expire.
         with suppress(CascadeError, TimeoutError):
