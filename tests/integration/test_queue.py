@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from rig import RULES, Rig, escalated, standing, taught
@@ -202,6 +202,12 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def _explore(rig: Rig, examples: int, steps: int) -> None:
+    """Short interleavings first, for one that fails is soon shrunk; a long one takes longer than anybody waits."""
+    _explored(rig, examples, 12, (Phase.generate, Phase.shrink))
+    _explored(rig, examples, steps, (Phase.generate,))
+
+
+def _explored(rig: Rig, examples: int, steps: int, phases: tuple[Phase, ...]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         partial(QueueMachine, rig),
         settings=settings(
@@ -210,6 +216,7 @@ def _explore(rig: Rig, examples: int, steps: int) -> None:
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
+            phases=phases,
         ),
     )
 
