@@ -173,7 +173,8 @@ def _report(failure: CascadeError, arguments: Sequence[str]) -> int:
     _complain(failure)
     if _asks_for_json(arguments):
         document = json_document(error_envelope(_command_name(arguments), failure))
-        say(sys.stdout, redact(document, _secrets()))
+        if not say(sys.stdout, redact(document, _secrets())):
+            discard(sys.stdout)
     return failure.exit_code
 
 
