@@ -13,13 +13,13 @@ import traceback
 from importlib import import_module
 from itertools import pairwise
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Never, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Never, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cascade_cli import __version__
-from cascade_cli.console import Result, discard, error_envelope, json_document, sanitize_lines
+from cascade_cli.console import Result, discard, error_envelope, json_document, sanitize_lines, say
 from cascade_cli.errors import CascadeError, Interrupted, Terminated, UsageError
 from cascade_cli.redaction import redact
 
@@ -83,7 +83,11 @@ def main() -> None:
     """Run the command line and end the process with its exit status."""
     signal.signal(signal.SIGTERM, _on_terminate)
     _prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if not say(sys.stderr, ""):
+        # What a full disk left in the buffer would else become the exit status.
+        discard(sys.stderr)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -171,7 +175,8 @@ def _report(failure: CascadeError, arguments: Sequence[str]) -> int:
     _complain(failure)
     if _asks_for_json(arguments):
         document = json_document(error_envelope(_command_name(arguments), failure))
-        _write(sys.stdout, redact(document, _secrets()))
+        if not say(sys.stdout, redact(document, _secrets())):
+            discard(sys.stdout)
     return failure.exit_code
 
 
@@ -182,16 +187,7 @@ def _complain(failure: CascadeError) -> None:
 
 
 def _say(text: str) -> None:
-    _write(sys.stderr, sanitize_lines(redact(text, _secrets())) + "\n")
-
-
-def _write(stream: TextIO, text: str) -> None:
-    """Write to a stream; where its reader is gone, the exit status still tells."""
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        discard(stream)
+    say(sys.stderr, sanitize_lines(redact(text, _secrets())) + "\n")
 
 
 def _secrets() -> list[str]:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cascade_cli.config import (
-    POSTGRES_ENTITIES,
-    POSTGRES_EVENTS,
-    POSTGRES_FACTS,
-    POSTGRES_QUEUE,
-    POSTGRES_RELATIONSHIPS,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
-    POSTGRES_URL,
-)
-from cascade_cli.errors import UsageError
+from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
-    from cascade_cli.postgres import ColumnMapping
+    from cascade_cli.postgres.migrating import LeftOut
 
 
 def migrate(settings: Settings, *, with_team_tables: bool) -> list[str]:
@@ -33,7 +23,21 @@ def migrate(settings: Settings, *, with_team_tables: bool) -> list[str]:
     """
     from cascade_cli.postgres import apply_migrations
 
-    return apply_migrations(_database(settings), with_team_tables=with_team_tables, mapping=_mapping(settings))
+    return apply_migrations(
+        database_url(settings), with_team_tables=with_team_tables, mapping=columns_in_force(settings)
+    )
+
+
+def left_out(settings: Settings) -> tuple[LeftOut, ...]:
+    """Indexes that were not made, for the queue is not a table that could get them beside traffic.
+
+    Raises:
+        UsageError: as above.
+        DependencyError: as above.
+    """
+    from cascade_cli.postgres import indexes_left_out
+
+    return indexes_left_out(database_url(settings), columns_in_force(settings))
 
 
 def planned(settings: Settings, *, with_team_tables: bool) -> str:
@@ -45,7 +49,7 @@ def planned(settings: Settings, *, with_team_tables: bool) -> str:
     """
     from cascade_cli.postgres import planned_sql
 
-    return planned_sql(_database(settings), with_team_tables=with_team_tables, mapping=_mapping(settings))
+    return planned_sql(database_url(settings), with_team_tables=with_team_tables, mapping=columns_in_force(settings))
 
 
 def roles(settings: Settings) -> str:
@@ -55,21 +59,5 @@ def roles(settings: Settings) -> str:
         UsageError: tables are mapped wrongly.
     """
     from cascade_cli.postgres.granting import grants
-    from cascade_cli.postgres.graph import GraphMapping
 
-    sections = (settings[kind] for kind in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
-    return grants(_mapping(settings), GraphMapping.of(settings[POSTGRES_SCHEMA], *sections))
-
-
-def _mapping(settings: Settings) -> ColumnMapping:
-    from cascade_cli.postgres import ColumnMapping
-
-    columns = (settings[kind] for kind in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    return ColumnMapping.of(settings[POSTGRES_SCHEMA], *columns)
-
-
-def _database(settings: Settings) -> str:
-    dsn = settings[POSTGRES_URL]
-    if dsn is None:
-        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
-    return dsn
+    return grants(columns_in_force(settings), graph_in_force(settings))

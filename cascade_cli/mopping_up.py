@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from cascade_cli.config import (
-    POSTGRES_ENTITIES,
-    POSTGRES_EVENTS,
-    POSTGRES_FACTS,
-    POSTGRES_QUEUE,
-    POSTGRES_RELATIONSHIPS,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
-    POSTGRES_URL,
-)
+from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 from cascade_cli.errors import UsageError
 from cascade_cli.extraction import parse_extraction
 from cascade_cli.policy import GATES, Policy, decide
@@ -80,13 +70,11 @@ def mop_up(settings: Settings, wish: Wish, policy: Policy, *, dry_run: bool) -> 
         UsageError: no database is configured, or there is no such gate.
         DependencyError: the database cannot be reached or refuses.
     """
-    from cascade_cli.postgres import ColumnMapping
     from cascade_cli.postgres.connection import connect, explained
     from cascade_cli.postgres.superseding import MopUp
 
-    dsn = _database(settings)
-    columns = (settings[kind] for kind in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    mopping = MopUp(ColumnMapping.of(settings[POSTGRES_SCHEMA], *columns))
+    dsn = database_url(settings)
+    mopping = MopUp(columns_in_force(settings))
     with connect(dsn) as connection, explained(dsn):
         found = mopping.candidates(connection, wish.selection)
         if wish.gate is not None:
@@ -104,12 +92,11 @@ def undo(settings: Settings, receipt_id: int) -> Undone:
         DependencyError: the database cannot be reached or refuses.
     """
     from cascade_cli.postgres.connection import connect, explained
-    from cascade_cli.postgres.graph import Graph, GraphMapping
+    from cascade_cli.postgres.graph import Graph
     from cascade_cli.postgres.superseding import Undoing
 
-    dsn = _database(settings)
-    tables = (settings[kind] for kind in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
-    undoing = Undoing(Graph(GraphMapping.of(settings[POSTGRES_SCHEMA], *tables)))
+    dsn = database_url(settings)
+    undoing = Undoing(Graph(graph_in_force(settings)))
     with connect(dsn) as connection, explained(dsn), connection.transaction():
         return undoing.undo(connection, receipt_id)
 
@@ -139,14 +126,6 @@ def told(done: Mopped) -> Iterator[str]:
         yield f"{left:,} were not ordered: they are not in the queue as done, or changed meanwhile."
 
 
-def who_orders() -> str:
-    """The user of this process, for people who ask later."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 def check_gate(gate: str | None) -> None:
     """See that there is such a gate.
 
@@ -167,13 +146,6 @@ def _event_id(line: str, path: Path, number: int) -> str:
     if not isinstance(event_id, str):
         raise UsageError(f"{path}, line {number}: no event_id.", hint="Give ids, one a line, or JSON lines.")
     return event_id
-
-
-def _database(settings: Settings) -> str:
-    dsn = settings[POSTGRES_URL]
-    if dsn is None:
-        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
-    return dsn
 
 
 def _judged(

@@ -42,18 +42,24 @@ class TeacherClient:
             event_ids: of the same length.
 
         Returns:
-            What came of each, in their order.
+            What came of each, in their order. Where the endpoint went away only between two calls, what was answered
+            before stays, and the rest has the failure that says so, whose kind is an outage or fatal.
 
         Raises:
-            CallFailed: the endpoint is away, or nothing can succeed before somebody changes the configuration: that
-                says nothing of any event.
+            CallFailed: the first call found that the endpoint is away, or that nothing can succeed before somebody
+                changes the configuration: that says nothing of any event.
         """
         said = await self._together(blocks, event_ids)
         if len(blocks) == 1:
             return said
+        away: CallFailed | None = None
         for place, each in enumerate(said):
-            if isinstance(each, CallFailed):
-                said[place] = (await self._together([blocks[place]], [event_ids[place]]))[0]
+            if not isinstance(each, CallFailed):
+                continue
+            try:
+                said[place] = away or (await self._together([blocks[place]], [event_ids[place]]))[0]
+            except CallFailed as failure:
+                said[place] = away = failure
         return said
 
     async def _together(self, blocks: Sequence[str], event_ids: Sequence[str]) -> list[Said]:

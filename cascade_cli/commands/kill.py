@@ -41,9 +41,10 @@ def kill(
 
     kill on throws every switch there is, the kill file first, then the control row, and says which did what. One is
     enough. Once the row is switched, no student write can be committed any more, by any worker; the file works with the
-    database down, for workers that see it. The exit status is 4 where nothing could be switched, or where a transaction
-    that began before goes on writing. kill off takes both back; a flip that a breaker took away comes back with
-    --allow-flip alone. Every change is kept with who made it.
+    database down, for workers that see it. The exit status is 4 where no switch could be reached, or where a
+    transaction that began before goes on writing; it is 2 where there is none, or its table was never made. kill off
+    takes both back; a flip that a breaker took away comes back with --allow-flip alone. Every change is kept with who
+    made it.
 
     Example:
       cascade kill on --reason "made-up addresses since noon"

@@ -27,7 +27,7 @@ def migrate(
       cascade migrate
       cascade migrate --grants
     """
-    from cascade_cli.migration import migrate, planned, roles
+    from cascade_cli.migration import left_out, migrate, planned, roles
 
     session: Session = ctx.obj
     settings = session.settings()
@@ -35,4 +35,9 @@ def migrate(
         script = roles(settings) if grants else planned(settings, with_team_tables=with_team_tables)
         return Result({"sql": script}, (script or "-- Nothing is missing.",))
     applied = migrate(settings, with_team_tables=with_team_tables)
-    return Result({"applied": applied}, (f"Applied: {', '.join(applied)}" if applied else "Nothing was missing.",))
+    left = left_out(settings)
+    return Result(
+        {"applied": applied, "left_out": [each.name for each in left]},
+        (f"Applied: {', '.join(applied)}" if applied else "Nothing was missing.",),
+        warnings=tuple(each.advice for each in left),
+    )

@@ -38,7 +38,9 @@ def mop_up(
         str | None, typer.Option("--since", metavar="WHEN", help="Written then or later: 7d, 12h or a date.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Written before then.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="No more than N, the oldest first.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000_000, metavar="N", help="No more than N, the oldest first.")
+    ] = 100,
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; kept with the order.")] = "mop-up",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be ordered; order nothing.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Nothing to order is no failure.")] = False,
@@ -54,7 +56,8 @@ def mop_up(
       cascade mop-up --reason high_value_class --because "new categories"
       cascade mop-up --events disagreeing.jsonl --limit 500
     """
-    from cascade_cli.mopping_up import Wish, check_gate, mop_up, read_event_ids, told, who_orders
+    from cascade_cli.live.killing import who_switches
+    from cascade_cli.mopping_up import Wish, check_gate, mop_up, read_event_ids, told
     from cascade_cli.policy_in_force import policy_in_force
     from cascade_cli.postgres.superseding import Selection
 
@@ -64,7 +67,7 @@ def mop_up(
     ids = (*(event or ()), *(read_event_ids(events) if events else ()))
     start, end = (read_since(text, now) if text else None for text in (since, until))
     selection = Selection(prompt_hash, start, end, ids if event or events else None)
-    wish = Wish(selection, gate, limit, because, who_orders())
+    wish = Wish(selection, gate, limit, because, who_switches())
     done = mop_up(settings, wish, policy_in_force(settings), dry_run=dry_run)
     records = [asdict(each) for each in done.chosen]
     failure = None if done.chosen or allow_empty else NothingEvaluated("No event was found that could be ordered.")

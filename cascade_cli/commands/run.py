@@ -44,6 +44,9 @@ def run(
         str | None, typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off.")
     ] = None,
     rollout_stage: RolloutStage = None,
+    max_error_rate: Annotated[
+        float, typer.Option("--max-error-rate", min=0, max=1, metavar="RATE", help="Events that may fail for good.")
+    ] = 0.05,
 ) -> Result:
     """Work through the queue: in shadow the teacher writes, with --flip the student where the gates let it.
 
@@ -66,5 +69,5 @@ def run(
     settings = session.settings(policy_flags(high_value, vip_arena, salt))
     policy = at_stage(read_policy(settings, sample_rate, threshold=verifier_threshold), rollout_stage)
     ask = typer.confirm if sys.stdin.isatty() else None
-    live = Live(policy, flip, once, max_events, workers, worker_name, log is Log.JSON, force, yes, ask, rollout_stage)
-    return run_live(live, settings, session.console)
+    asked = (policy, flip, once, max_events, workers, worker_name, log is Log.JSON, force, yes, ask, rollout_stage)
+    return run_live(Live(*asked, max_error_rate), settings, session.console)

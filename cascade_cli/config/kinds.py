@@ -104,15 +104,15 @@ def _split(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def whole_number(least: int) -> Kind[int]:
-    """Return the kind of whole numbers from ``least`` up."""
+def whole_number(least: int, most: int | None = None) -> Kind[int]:
+    """Return the kind of whole numbers from ``least`` up, to ``most`` where one is given."""
 
     def read(raw: object) -> int:
-        if isinstance(raw, bool) or not isinstance(raw, int) or raw < least:
+        if isinstance(raw, bool) or not isinstance(raw, int) or raw < least or (most is not None and raw > most):
             raise ValueError
         return raw
 
-    return Kind(f"a whole number from {least}", read, _number_from_text)
+    return Kind(f"a whole number from {least}{'' if most is None else f' to {most}'}", read, _number_from_text)
 
 
 TEXT = Kind("a text", _text)

@@ -45,7 +45,9 @@ _OPTIONAL_TEXT = _optional(TEXT)
 _OPTIONAL_PATH = _optional(PATH)
 _OPTIONAL_AMOUNT = _optional(AMOUNT)
 _OPTIONAL_COUNT = _optional(whole_number(0))
-_OPTIONAL_PORT = _optional(whole_number(1))
+_OPTIONAL_PORT = _optional(whole_number(1, 65_535))
+# Each of them is a connection, or a few megabytes: a slip of the hand must not take the machine.
+_CALLS_AT_ONCE = whole_number(1, 1_000)
 
 WORKSPACE_PATH = Setting(
     "workspace.path",
@@ -169,7 +171,7 @@ STUDENT_MAX_TOKENS = Setting(
 STUDENT_TEMPLATE_FILE = Setting(
     "student.template_file", _OPTIONAL_PATH, None, "Builds the student's prompt instead of the traces' own blocks."
 )
-STUDENT_CONCURRENCY = Setting("student.concurrency", whole_number(1), 8, "Student calls at the same time.")
+STUDENT_CONCURRENCY = Setting("student.concurrency", _CALLS_AT_ONCE, 8, "Student calls at the same time.")
 STUDENT_TEMPERATURE = Setting("student.temperature", AMOUNT, 0.7, "Of the samples after the first, which has 0.")
 STUDENT_LOGPROBS = Setting("student.logprobs", FLAG, False, "Ask for the probabilities of the tokens.")
 STUDENT_DEADLINE_S = Setting(
@@ -201,10 +203,10 @@ TEACHER_SYSTEM_PROMPT_FILE = Setting(
     env="TEACHER_SYSTEM_PROMPT_FILE",
 )
 TEACHER_EVENTS_PER_CALL = Setting(
-    "teacher.events_per_call", whole_number(1), 10, "Events in one teacher call.", env="EVENTS_PER_LLM_CALL"
+    "teacher.events_per_call", whole_number(1, 1_000), 10, "Events in one teacher call.", env="EVENTS_PER_LLM_CALL"
 )
 TEACHER_CONCURRENT_CALLS = Setting(
-    "teacher.concurrent_calls", whole_number(1), 4, "Teacher calls at the same time.", env="CONCURRENT_LLM_CALLS"
+    "teacher.concurrent_calls", _CALLS_AT_ONCE, 4, "Teacher calls at the same time.", env="CONCURRENT_LLM_CALLS"
 )
 
 TEACHER_TIMEOUT_S = Setting("teacher.timeout_s", SECONDS, 300.0, "The longest that one teacher call may take.")
@@ -232,7 +234,7 @@ LIVE_TRACE_ENABLED = Setting(
 )
 
 LIVE_BATCH = Setting(
-    "live.batch", whole_number(1), 100, "Events that one worker holds for the student at the same time, at most."
+    "live.batch", whole_number(1, 10_000), 100, "Events that one worker holds for the student at a time, at most."
 )
 LIVE_LEASE_S = Setting("live.lease_s", SECONDS, 120.0, "How long an event stays with a worker that has died.")
 LIVE_POLL_S = Setting("live.poll_s", SECONDS, 1.0, "The longest pause between two looks into an empty queue.")

@@ -4,7 +4,7 @@ from cascade_cli.console.output import Format, Output, chosen_format
 from cascade_cli.console.progress import Advance
 from cascade_cli.console.rendering import error_envelope, json_document, markdown_table, markdown_text
 from cascade_cli.console.result import Column, Page, Record, Result, Table
-from cascade_cli.console.streams import Console, discard, write_file, write_new_file
+from cascade_cli.console.streams import Console, discard, say, write_file, write_new_file
 from cascade_cli.console.text import moment, sanitize, sanitize_lines, shown
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "moment",
     "sanitize",
     "sanitize_lines",
+    "say",
     "shown",
     "write_file",
     "write_new_file",

@@ -137,7 +137,23 @@ class Console:
             raise DependencyError(f"Cannot write to standard output: {error.strerror}.") from error
 
     def _say(self, text: str) -> None:
-        print(sanitize_lines(text), file=self.stderr, flush=True)
+        say(self.stderr, sanitize_lines(text) + "\n")
+
+
+def say(stream: TextIO, text: str) -> bool:
+    """Write what no work may end for; whether it could be written.
+
+    A full disk may have room again; a reader that is gone never comes back.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
+        return False
+    except OSError:
+        return False
+    return True
 
 
 def write_file(path: Path, lines: Iterable[str]) -> None:

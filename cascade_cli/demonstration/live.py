@@ -80,7 +80,7 @@ def _flip(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
 
 def _kill(stage: Stage, account: Account, rows: Sequence[Row]) -> None:
     took_ms = _throw(stage, account, "kill", "on")["took_ms"]
-    figures = account.keep("run_killed", f"{_run(stage)} --flip", work_off(stage, rows, flip=True))
+    figures = account.keep("run_killed", _run(stage), work_off(stage, rows, flip=False))
     written = written_rows(stage.dsn, figures["event_ids"])
     figures["written"] = {name: len(found) for name, found in written.items()}
     _throw(stage, account, "revive", "off")

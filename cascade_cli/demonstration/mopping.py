@@ -11,8 +11,9 @@ from cascade_cli.demonstration.account import Account
 from cascade_cli.demonstration.stage import Stage
 from cascade_cli.demonstration.working import work_off
 from cascade_cli.extraction import parse_extraction
+from cascade_cli.live.killing import who_switches
 from cascade_cli.live.status_run import run_status
-from cascade_cli.mopping_up import Wish, mop_up, undo, who_orders
+from cascade_cli.mopping_up import Wish, mop_up, undo
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.looking import WrittenRows, written_rows
 from cascade_cli.postgres.superseding import Candidate, Selection
@@ -54,7 +55,7 @@ def replace_one_write(stage: Stage, account: Account, rows: Sequence[Row]) -> No
 
 
 def _order(stage: Stage, selection: Selection, *, dry_run: bool = False) -> tuple[Candidate, ...]:
-    wish = Wish(selection, None, _ALL, _BECAUSE, who_orders())
+    wish = Wish(selection, None, _ALL, _BECAUSE, who_switches())
     return mop_up(stage.settings, wish, stage.policy, dry_run=dry_run).chosen
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cascade_cli.config import (
+    LIVE_BATCH,
     LIVE_ENABLED,
     LIVE_KILL_FILE,
     POLICY_SAMPLE_RATE,
@@ -146,6 +147,8 @@ def _settings(workspace: Path, folder: Path, dsn: str, endpoint: str) -> Setting
             TEACHER_SYSTEM_PROMPT_FILE: prompt,
             LIVE_ENABLED: True,
             LIVE_KILL_FILE: folder / "kill",
+            # A teacher that answers at once is ahead of any student: in shadow all of them wait for it.
+            LIVE_BATCH: 500,
             POLICY_SAMPLE_RATE: SAMPLE_RATE,
         },
         "demo",

@@ -36,6 +36,8 @@ def signals_stop(stop: Stop) -> Iterator[None]:
 
     for number in before:
         loop.add_signal_handler(number, on, number)
+    # Whoever started this process may have held them back until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
     try:
         yield
     finally:

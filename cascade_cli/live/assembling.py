@@ -28,13 +28,13 @@ from cascade_cli.live.measures import Measures
 from cascade_cli.live.outages import Outages
 from cascade_cli.live.plan import Clock, Plan, Voice, Worked
 from cascade_cli.live.serving import Health, serving
-from cascade_cli.live.studying import StudentDesk
+from cascade_cli.live.studying import Latecomers, StudentDesk
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import TeacherDesk
 from cascade_cli.live.worker import Worker
 from cascade_cli.postgres.answers import Answers
 from cascade_cli.postgres.control import Control
-from cascade_cli.postgres.graph import Graph
+from cascade_cli.postgres.graph import Graph, check_writable
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.postgres.queue import Claimed, Queue, QueueSettings
 from cascade_cli.postgres.writing import Writer
@@ -100,7 +100,9 @@ async def _opened(
     async with AsyncExitStack() as stack:
         # Half of what may be in hand: while it is written, the other half is asked about.
         enough = max(1, plan.rules.batch // 2)
-        endings = stack.enter_context(Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough))
+        endings = stack.enter_context(
+            Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough, voice.note)
+        )
         student = await _student_desk(plan, stack, switch, stop, clock, voice.measures, refused)
         teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
         look_up = _look_up(plan, pool, queue)
@@ -127,6 +129,7 @@ async def _opened(
             look_up,
             EventLog(voice.log, plan.name),
             voice.measures,
+            Latecomers(plan.rules.batch),
         )
         intake = Intake(
             queue,
@@ -134,6 +137,7 @@ async def _opened(
             stop,
             watch,
             lambda seconds: clock.within(stop, seconds),
+            endings.refusals,
             plan.once,
             plan.most,
         )
@@ -146,19 +150,27 @@ async def _opened_database(
     """Look at the tables; a worker that is to go on for ever waits for a database that is away."""
     while True:
         try:
-            found = await in_background(lambda: _look(plan, pool))
+            found = await stop.before(in_background(lambda: _look(plan, pool)))
         except DependencyError as error:
-            if once or await stop.within(watch.lost(error)):
+            if once:
                 raise
+            await stop.within(watch.lost(error))
         else:
-            watch.answered()
-            return found
+            if found is not None:
+                watch.answered()
+                return found
+        if stop.failure is not None:
+            raise stop.failure
 
 
 def _look(plan: Plan, pool: Pool) -> tuple[Queue, Writer]:
     settings = QueueSettings(plan.rules.max_attempts, plan.rules.lease_s)
     queue = Queue.open(pool, plan.mapping, settings, plan.name, random=Random())  # noqa: S311 - spreads retries
-    control, graph = Control(pool, plan.mapping.schema), Graph(plan.graph)
+    queue.rehearse()
+    with pool.explained() as connection:
+        check_writable(connection, plan.graph)
+        graph = Graph.open(connection, plan.graph)
+    control = Control(pool, plan.mapping.schema)
     writer = Writer.open(pool, plan.mapping, queue, graph, control, plan.author, random=Random())  # noqa: S311 - as above
     return queue, writer
 

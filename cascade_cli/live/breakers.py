@@ -1,7 +1,8 @@
 """The quality breaker: when too many of the student's late answers are bad, the flip is taken away.
 
 A gate catches each bad answer by itself; many of them at once say that the student, or the prompt it was trained for,
-is no longer what was approved. The breaker judges by the lower bound of Wilson's interval (Wilson, 1927) over twenty
+is no longer what was approved. Whoever gives the flip back gives it to what comes then, so that the answers from before
+count no more. The breaker judges by the lower bound of Wilson's interval (Wilson, 1927) over twenty
 answers at least, so that a handful of bad ones opens nothing; only a person closes it again.
 """
 
@@ -38,6 +39,10 @@ class Breaker:
     def saw(self, fired: Iterable[str]) -> None:
         """Count one answer of the student by the gates that fired."""
         self._late.append(self.reason in fired)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._late.clear()
 
     @property
     def opens(self) -> str | None:

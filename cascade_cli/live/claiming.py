@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import Stop, in_background
 from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.handling import Handling, guarded
-from cascade_cli.live.modes import InForce
+from cascade_cli.live.refusals import Refusals
 from cascade_cli.live.studying import StudentDesk
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed, Lane, LaneState, Queue
 
 DRAINED: Final = "drained"
+REFUSED: Final = "refused"
 MAX_EVENTS: Final = "max_events"
 _SHORTEST_PAUSE_S: Final = 0.02
 _SUSPECT_PAUSE_S: Final = 1.0
@@ -54,6 +55,7 @@ class Intake:
         stop: called when nothing is left, or enough was claimed.
         watch: told whether the database answers.
         wait: so many seconds; true where nothing is to be claimed any more.
+        refusals: what is in hand and cannot be written.
         once: stop when the queue is empty.
         most: claims after which no further is made; None for no limit.
         claimed: so far.
@@ -65,6 +67,7 @@ class Intake:
     stop: Stop
     watch: DatabaseWatch
     wait: Callable[[float], Awaitable[bool]]
+    refusals: Refusals
     once: bool = False
     most: int | None = None
     claimed: int = 0
@@ -82,8 +85,8 @@ class Intake:
                 if now.pause_s and await self.wait(now.pause_s):
                     return
                 continue
-            if self.once and now.limit and not len(self.handling.held) and await self._is_drained():
-                self.stop(DRAINED)
+            if self.once and (now.limit or self.refusals.count) and await self._is_over():
+                self.stop(REFUSED if self.refusals.count else DRAINED, self.refusals.error)
                 return
             await self._idle(max(pause_s, now.pause_s))
             pause_s = min(2 * pause_s, self.handling.rules.poll_s)
@@ -109,7 +112,7 @@ class Intake:
         """Claim, and begin with what was claimed; one of the two lanes at a time."""
         async with self._turn:
             limit = wanted.limit if self.most is None else min(wanted.limit, self.most - self.claimed)
-            if limit <= 0 or self.stop.reason is not None:
+            if limit <= 0 or self.stop.reason is not None or self._holds_back():
                 return ()
             claims = await self._given(lane, limit)
             self.claimed += len(claims)
@@ -118,11 +121,8 @@ class Intake:
             self.handling.held.add(claims)
             if wanted.before is not None and claims:
                 await wanted.before(claims)
-            if len(claims) == 1 and claims[0].interruptions >= self.queue.settings.alone_from:
-                await self._alone(claims[0], wanted.way)
-            else:
-                for claim in claims:
-                    self._begin(claim, wanted.way)
+            for claim in claims:
+                self._begin(claim, wanted.way)
             return claims
 
     async def _given(self, lane: Lane, limit: int) -> Sequence[Claimed]:
@@ -134,30 +134,46 @@ class Intake:
         self.watch.answered()
         return claims
 
-    async def _alone(self, claim: Claimed, way: Way) -> None:
-        """Workers died with this one: let nothing else be in hand when it is done."""
-        held = self.handling.held
-        while len(held) > 1:
-            held.ended.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(held.ended.wait(), self.handling.rules.poll_s)
-        await self._begin(claim, way)
-
-    def _begin(self, claim: Claimed, way: Way) -> asyncio.Task[None]:
-        task = asyncio.create_task(guarded(self.handling, claim, way))
+    def _begin(self, claim: Claimed, way: Way) -> None:
+        handled = guarded(self.handling, claim, self._alone(way) if self._is_alone(claim) else way)
+        task = asyncio.create_task(handled)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return task
 
-    async def _is_drained(self) -> bool:
-        """Whether nothing is left, not even for another try, whoever holds it."""
+    def _alone(self, way: Way) -> Way:
+        """Workers died with it: let nothing else be in hand when it is done."""
+
+        async def after_the_others(claim: Claimed) -> None:
+            held = self.handling.held
+            while len(held) > 1 + self.refusals.count:
+                held.ended.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(held.ended.wait(), self.handling.rules.poll_s)
+            await way(claim)
+
+        return after_the_others
+
+    def _holds_back(self) -> bool:
+        """Whether nothing may be claimed beside what is in hand."""
+        return self.refusals.is_systematic or any(map(self._is_alone, self.handling.held.claims))
+
+    def _is_alone(self, claim: Claimed) -> bool:
+        return claim.interruptions >= self.queue.settings.alone_from
+
+    async def _is_over(self) -> bool:
+        """Whether nothing is in hand but what is refused, and nothing else could be claimed that is not."""
+        held = len(self.handling.held)
+        return held == self.refusals.count and (self._holds_back() or await self._is_drained(held))
+
+    async def _is_drained(self, held: int) -> bool:
+        """Whether nothing is left beside what is held, not even for another try, whoever holds it."""
         try:
             states = await in_background(self.queue.lanes)
         except (DependencyError, UsageError) as error:
             self.watch.lost(error)
             return False
         self.handling.measures.lanes(states)
-        return not any(state.depth for state in states.values())
+        return sum(state.depth for state in states.values()) <= held
 
 
 @dataclass(slots=True)
@@ -171,7 +187,6 @@ class StudentLane:
 
     handling: Handling
     lanes: Mapping[Lane, LaneState] = field(default_factory=dict)
-    _refilling: bool = True
 
     async def wanted(self) -> Wanted:
         """How many may be claimed now, and what becomes of them."""
@@ -179,7 +194,9 @@ class StudentLane:
         force = await handling.switch.now()
         if handling.student is not None and force.mode is Mode.FLIP:
             return self._for_student(handling.student)
-        return self._for_teacher(force)
+        # In shadow too: the student is asked beside the teacher, and has no say in how many are claimed.
+        wanted = wanted_of_teacher(handling)
+        return replace(wanted, before=handling.recall) if force.asks_student else wanted
 
     def _for_student(self, student: StudentDesk) -> Wanted:
         handling, outages = self.handling, student.outages
@@ -194,14 +211,6 @@ class StudentLane:
             most = handling.ceiling.left(self._free(handling.rules.batch))
             return Wanted(most, handling.without_student, 0.0 if most else _SUSPECT_PAUSE_S)
         return Wanted(0, handling.first, _SUSPECT_PAUSE_S)
-
-    def _for_teacher(self, force: InForce) -> Wanted:
-        handling = self.handling
-        most = wanted_of_teacher(handling)
-        if not force.asks_student:
-            return most
-        limit = most.limit if most.limit <= 1 else self._room(max(handling.rules.batch, most.limit))
-        return Wanted(limit, handling.first, most.pause_s, handling.recall)
 
     def _is_backed_up(self) -> bool:
         most, state = self.handling.rules.escalation_backlog, self.lanes.get(Lane.TEACHER)

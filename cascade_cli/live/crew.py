@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -39,7 +40,11 @@ def work_together(live: Live, settings: Settings, console: Console) -> Sequence[
     """
     # A process of its own from the beginning: nothing of this one's threads and sockets is inherited.
     context = multiprocessing.get_context("spawn")
-    members = []
+    members: list[_Member] = []
+    # A signal that comes while they start waits, here and in each of them, until somebody can heed it. What starts with
+    # the first process of all would let signals through again.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     for number in range(live.workers):
         receiver, sender = context.Pipe(duplex=False)
         arguments = (replace(live, ask=None), settings, console.output, number, os.getpid(), sender)
@@ -59,6 +64,8 @@ def _work_as_member(live: Live, settings: Settings, output: object, number: int,
         to.send(work_alone(plan_of(live, settings, number=number, parent=parent), live, console))
     except CascadeError as error:
         to.send(Worked(0, {}, None, error))
+    except Exception as error:  # noqa: BLE001 - its message may quote an event, and nobody would know whose traceback it is
+        to.send(Worked(0, {}, None, CascadeError(f"Internal error in worker {number}: {type(error).__name__}.")))
 
 
 @contextmanager
@@ -69,6 +76,7 @@ def _signals_passed_on(members: Sequence[_Member]) -> Iterator[None]:
                 os.kill(member.process.pid, number)
 
     before = {number: signal.signal(number, on) for number in _SIGNALS}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         yield
     finally:

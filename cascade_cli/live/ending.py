@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Final
 
-from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.errors import CascadeError
 from cascade_cli.live.database import DatabaseWatch
 from cascade_cli.live.measures import Measures
+from cascade_cli.live.refusals import Refusal, Refusals
+from cascade_cli.postgres.blaming import code_of
+from cascade_cli.postgres.connection import is_passing, told
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.queue import Claimed, Failure, Queue
 from cascade_cli.postgres.writing import JudgedAnswer, Outcome, Writer, WriteReport
@@ -23,6 +26,8 @@ MOST_AT_ONCE: Final = 500
 """Outcomes in one transaction."""
 LINGER_S: Final = 0.05
 """So long the first of a few waits for others: a transaction for each would cost more than what it writes."""
+_FIRST_RETRY_S: Final = 0.25
+_LONGEST_RETRY_S: Final = 10.0
 
 
 class Fate(Enum):
@@ -37,7 +42,7 @@ class Fate(Enum):
     """It can never be written, and that was charged to its event."""
     RELEASED = "released"
     ABANDONED = "abandoned"
-    """The worker ends before the database is back; the lease will expire."""
+    """The worker ends before the database is back, or takes it; the lease will expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +87,62 @@ class Ended:
     mode: Mode = Mode.OFF
     failure: Failure | None = None
 
+    @property
+    def word(self) -> str:
+        """How it ended, as the log says it."""
+        if self.failure is None:
+            return self.fate.value
+        return "failed" if self.failure.final else "retry"
+
 
 _Batch = list[tuple[End, asyncio.Future[Ended]]]
+
+
+@dataclass(slots=True)
+class _Results:
+    """What became of a batch so far.
+
+    Attributes:
+        ended: what came to its end.
+        refused: what the database does not take, each with the reason; None where it is only to be tried again.
+    """
+
+    ended: dict[_Key, Ended] = field(default_factory=dict)
+    refused: dict[_Key, Refusal | None] = field(default_factory=dict)
+
+    def left(self, ends: Sequence[End]) -> list[End]:
+        """Of which nothing is known yet."""
+        return [end for end in ends if _key(end) not in self.ended and _key(end) not in self.refused]
+
+    def gave_back(self, end: End) -> bool:
+        """Whether the claim was ours to the end, and its event is back in the queue, or failed."""
+        return _key(end) in self.ended and self.ended[_key(end)].fate is not Fate.LOST
+
+    @contextmanager
+    def or_refused(self, ends: Sequence[End]) -> Iterator[None]:
+        """What is no passing error is the answer for these ends; whatever it is, it is charged to nobody."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, CascadeError) and is_passing(error):
+                raise
+            refusal = Refusal(code_of(error), told(error))
+            self.refused |= {_key(end): refusal for end in ends}
+
 
 Ending = Callable[[End], Awaitable[Ended]]
 """Returns once what became of it is safe."""
 
 
 class Endings:
-    """Ends claims; get one from :meth:`open`."""
+    """Ends claims; get one from :meth:`open`.
+
+    What the database refuses although nobody can be blamed stays in hand: it is written again with whatever is written
+    next, which also tells whether it is to blame after all, and one of it is tried from time to time.
+
+    Attributes:
+        refusals: what is refused now.
+    """
 
     def __init__(
         self,
@@ -101,7 +153,9 @@ class Endings:
         measures: Measures,
         enough: int,
         loop: asyncio.AbstractEventLoop,
+        refusals: Refusals,
     ) -> None:
+        self.refusals = refusals
         self._queue = queue
         self._writer = writer
         self._mode = mode
@@ -110,6 +164,10 @@ class Endings:
         self._loop = loop
         self._enough = enough
         self._gathered: _Batch = []
+        self._kept: dict[_Key, tuple[End, asyncio.Future[Ended], Refusal | None]] = {}
+        self._keeps = True
+        self._retry: asyncio.TimerHandle | None = None
+        self._retry_s = _FIRST_RETRY_S
         self._alarm: asyncio.TimerHandle | None = None
         self._is_due = False
         self._is_writing = False
@@ -119,7 +177,13 @@ class Endings:
     @staticmethod
     @contextmanager
     def open(
-        queue: Queue, writer: Writer, mode: Callable[[], Mode], watch: DatabaseWatch, measures: Measures, enough: int
+        queue: Queue,
+        writer: Writer,
+        mode: Callable[[], Mode],
+        watch: DatabaseWatch,
+        measures: Measures,
+        enough: int,
+        note: Callable[[str], None],
     ) -> Iterator[Endings]:
         """End claims within a running event loop.
 
@@ -130,8 +194,10 @@ class Endings:
             watch: told whether the database answers.
             measures: counts.
             enough: so many are written without waiting for more, at least 1.
+            note: told what the database refuses.
         """
-        endings = Endings(queue, writer, mode, watch, measures, enough, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        endings = Endings(queue, writer, mode, watch, measures, enough, loop, Refusals(note))
         thread = Thread(target=endings._work, daemon=True)
         thread.start()
         try:
@@ -139,20 +205,30 @@ class Endings:
         finally:
             endings._given_up.set()
             endings._batches.put(None)
-            thread.join(timeout=5.0)
+            thread.join(timeout=1.0)
 
     async def end(self, end: End) -> Ended:
         """Return what became of it, once that is safe; while the database is away, that is waited for."""
         ended: asyncio.Future[Ended] = self._loop.create_future()
-        self._gathered.append((end, ended))
-        if self._alarm is None:
-            self._alarm = self._loop.call_later(LINGER_S, self._ripen)
-        self._hand_over()
+        self._gather(end, ended)
         return await ended
+
+    def let_go(self) -> None:
+        """Give back what the database refuses, now and from now on: the worker is to end."""
+        self._keeps = False
+        kept, self._kept = self._kept, {}
+        for end, ended, refusal in kept.values():
+            self._keep(end, ended, refusal)
 
     def give_up(self) -> None:
         """Wait for no database any more."""
         self._given_up.set()
+
+    def _gather(self, end: End, ended: asyncio.Future[Ended]) -> None:
+        self._gathered.append((end, ended))
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(LINGER_S, self._ripen)
+        self._hand_over()
 
     def _ripen(self) -> None:
         self._is_due = True
@@ -167,75 +243,109 @@ class Endings:
         if not self._is_due:
             self._alarm.cancel()
             self._alarm = None
+        self._write(batch + self._taken_up(len(self._kept)))
+
+    def _try_again(self) -> None:
+        """See with one of what is kept whether the database takes it by now; each in its turn."""
+        self._retry = None
+        if not self._is_writing and self._kept:
+            self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)
+            self._write(self._taken_up(1))
+
+    def _taken_up(self, most: int) -> _Batch:
+        keys = list(self._kept)[:most]
+        return [(end, ended) for end, ended, _ in map(self._kept.pop, keys)]
+
+    def _write(self, batch: _Batch) -> None:
         self._is_writing = True
         self._batches.put(batch)
 
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
-            results: Mapping[_Key, Ended] | Exception
-            try:
-                results = self._end_patiently([end for end, _ in batch])
-            except Exception as error:  # noqa: BLE001 - raised again by each that waits
-                results = error
+            results = self._end_patiently([end for end, _ in batch])
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._written, batch, results)
+                self._loop.call_soon_threadsafe(self._settle, batch, results)
 
-    def _written(self, batch: _Batch, results: Mapping[_Key, Ended] | Exception) -> None:
-        _settle(batch, results)
+    def _settle(self, batch: _Batch, results: _Results) -> None:
+        for end, ended in batch:
+            if (found := results.ended.get(_key(end))) is None:
+                self._keep(end, ended, results.refused.get(_key(end)))
+            elif not ended.done():
+                ended.set_result(found)
         self._is_writing = False
+        if self._keeps:
+            self.refusals.are_now([refusal for _, _, refusal in self._kept.values() if refusal is not None])
+        self._arm_retry(has_written=any(found.fate is Fate.WRITTEN for found in results.ended.values()))
         self._hand_over()
 
-    def _end_patiently(self, ends: Sequence[End]) -> Mapping[_Key, Ended]:
+    def _arm_retry(self, *, has_written: bool) -> None:
+        if has_written:
+            self._retry_s = _FIRST_RETRY_S
+        if has_written and self._kept:
+            # What was written proves something of what was not.
+            self._write(self._taken_up(len(self._kept)))
+        elif self._kept and self._retry is None:
+            self._retry = self._loop.call_later(self._retry_s, self._try_again)
+
+    def _keep(self, end: End, ended: asyncio.Future[Ended], refusal: Refusal | None) -> None:
+        if ended.done():
+            return
+        if self._keeps:
+            self._kept[_key(end)] = end, ended, refusal
+        elif isinstance(end, Release):
+            ended.set_result(Ended(Fate.ABANDONED))
+        else:
+            why = "it could not be written" if refusal is None else f"{refusal.code}: {refusal.error}"
+            self._gather(Release(end.claim, f"not written: {why}"), ended)
+
+    def _end_patiently(self, ends: Sequence[End]) -> _Results:
+        results = _Results()
         while True:
             try:
-                ended = self._end(ends)
-            except (DependencyError, UsageError) as error:
-                # A table that is renamed under a worker is a database that is away, too.
+                self._end(results.left(ends), results)
+            except CascadeError as error:
                 pause_s = self._watch.lost(error)
                 if self._given_up.wait(pause_s):
-                    return {_key(end): Ended(Fate.ABANDONED) for end in ends}
+                    results.ended |= {_key(end): Ended(Fate.ABANDONED) for end in results.left(ends)}
+                    return results
             else:
                 self._watch.answered()
-                return ended
+                return results
 
-    def _end(self, ends: Sequence[End]) -> dict[_Key, Ended]:
+    def _end(self, ends: Sequence[End], results: _Results) -> None:
         """All of it; what fails half-way may be done again, for every fence is spent once it has worked."""
-        outcomes = [end for end in ends if not isinstance(end, Release | Charge)]
-        began = time.monotonic()
-        report = self._writer.write(outcomes, self._mode()) if outcomes else WriteReport()
-        if outcomes:
-            self._measures.wrote_batch(time.monotonic() - began)
-        for audit in report.lost_audits:
-            self._measures.lost_audit(audit.record)
-        given_back = self._released(ends) | self._charged(ends)
-        self._keep_answers(ends, given_back)
-        return _fates(report) | given_back
+        if outcomes := [end for end in ends if not isinstance(end, Release | Charge)]:
+            with results.or_refused(outcomes):
+                self._write_outcomes(outcomes, results)
+        for reason in {end.reason for end in ends if isinstance(end, Release)}:
+            released = [end for end in ends if isinstance(end, Release) and end.reason == reason]
+            with results.or_refused(released):
+                ours = self._queue.release([end.claim for end in released], reason)
+                results.ended |= {_key(end): Ended(_released(end.claim, ours)) for end in released}
+        for end in ends:
+            if isinstance(end, Charge):
+                with results.or_refused([end]):
+                    failure = self._queue.fail(end.claim, end.error)
+                    results.ended[_key(end)] = Ended(Fate.CHARGED if failure else Fate.LOST, failure=failure)
+        self._keep_answers(ends, results)
 
-    def _keep_answers(self, ends: Sequence[End], given_back: Mapping[_Key, Ended]) -> None:
+    def _keep_answers(self, ends: Sequence[End], results: _Results) -> None:
         """Keep what the student said of events that go back into the queue, where the claim was ours to the end."""
         ours = [
-            end.answer
-            for end in ends
-            if isinstance(end, Release | Charge) and end.answer and given_back[_key(end)].fate is not Fate.LOST
+            end.answer for end in ends if isinstance(end, Release | Charge) and end.answer and results.gave_back(end)
         ]
         for audit in self._writer.keep_answers(ours, self._mode()) if ours else ():
             self._measures.lost_audit(audit.record)
 
-    def _released(self, ends: Sequence[End]) -> dict[_Key, Ended]:
-        found: dict[_Key, Ended] = {}
-        for reason in {end.reason for end in ends if isinstance(end, Release)}:
-            claims = [end.claim for end in ends if isinstance(end, Release) and end.reason == reason]
-            ours = self._queue.release(claims, reason)
-            found |= {_key_of(claim): Ended(_released(claim, ours)) for claim in claims}
-        return found
-
-    def _charged(self, ends: Sequence[End]) -> dict[_Key, Ended]:
-        found = {}
-        for end in ends:
-            if isinstance(end, Charge):
-                failure = self._queue.fail(end.claim, end.error)
-                found[_key(end)] = Ended(Fate.CHARGED if failure else Fate.LOST, failure=failure)
-        return found
+    def _write_outcomes(self, outcomes: Sequence[Outcome], results: _Results) -> None:
+        began = time.monotonic()
+        report = self._writer.write(outcomes, self._mode())
+        self._measures.wrote_batch(time.monotonic() - began)
+        for audit in report.lost_audits:
+            self._measures.lost_audit(audit.record)
+        results.ended |= _fates(report)
+        for each in report.spared:
+            results.refused[_key(each.outcome)] = None if each.code is None else Refusal(each.code, each.error)
 
 
 def _released(claim: Claimed, ours: frozenset[str]) -> Fate:
@@ -252,18 +362,4 @@ def _fates(report: WriteReport) -> dict[_Key, Ended]:
 
 
 def _key(end: End) -> _Key:
-    return _key_of(end.claim)
-
-
-def _key_of(claim: Claimed) -> _Key:
-    return claim.queue_id, claim.fence
-
-
-def _settle(batch: _Batch, results: Mapping[_Key, Ended] | Exception) -> None:
-    for end, ended in batch:
-        if ended.done():
-            continue
-        if isinstance(results, Exception):
-            ended.set_exception(results)
-        else:
-            ended.set_result(results[_key(end)])
+    return end.claim.queue_id, end.claim.fence

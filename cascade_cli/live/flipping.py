@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Final
 from cascade_cli.config import STUDENT_MODEL, WORKSPACE_PATH
 from cascade_cli.console import moment
 from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.live.killing import is_there
 from cascade_cli.prompt_in_force import PromptInForce, prompt_in_force
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cascade_cli.config import Settings
     from cascade_cli.postgres.control import Control
     from cascade_cli.postgres.graph import GraphMapping
@@ -23,6 +26,8 @@ VALID_FOR: Final = timedelta(days=7)
 _CURE: Final = (
     "cascade pull, then cascade score --fail-under 0.85 --gate-for-flip; or --force REASON, which is recorded."
 )
+
+_REVIVE: Final = "cascade kill off takes that back; without --flip the teacher works alone meanwhile."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +98,36 @@ def check_graph(pool: Pool, mapping: GraphMapping) -> None:
         UsageError: a table, a column or the index is not there; says which, and what makes it.
         DependencyError: the database cannot be reached.
     """
-    from cascade_cli.postgres.graph import unwritable
+    from cascade_cli.postgres.graph import check_writable
 
     with pool.explained() as connection:
-        found = unwritable(connection, mapping)
-    if found:
-        raise UsageError(f"--flip is refused: {' '.join(each.problem for each in found)}", hint=found[0].cure)
+        check_writable(connection, mapping)
+
+
+def check_switches(control: Control, kill_file: Path | None) -> None:
+    """See that the student may be called at all: whoever asks for a flip and gets none is to know it.
+
+    Args:
+        control: of the database that the worker writes to.
+        kill_file: None where none is configured.
+
+    Raises:
+        UsageError: the student is killed, or the control row cannot be read, which counts as that.
+    """
+    if kill_file is not None and is_there(kill_file):
+        raise UsageError(f"--flip is refused: the kill file {kill_file} is there.", hint=_REVIVE)
+    if (row := control.read()).killed:
+        raise UsageError(
+            f"--flip is refused: the student is killed: {row.reason or 'no reason was given'}.", hint=_REVIVE
+        )
 
 
 def permit_flip(settings: Settings, control: Control, wish: FlipWish, now: datetime) -> Permission:
     """Let a worker flip, or refuse; to be called once by whoever starts it, before anything is claimed.
 
     Insists on :func:`may_flip` unless it is forced, asks for confirmation, and then writes down who flipped and why
-    among the switches of the database, as ``flip`` or ``force_flip``. It opens no switch: a kill, or a flip that a
-    breaker took away, holds the worker in shadow all the same.
+    among the switches of the database, as ``flip`` or ``force_flip``. It opens no switch: a flip that a breaker took
+    away holds the worker in shadow all the same.
 
     Args:
         settings: as for :func:`may_flip`.

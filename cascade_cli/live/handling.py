@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,14 +14,14 @@ from cascade_cli.event_loop import in_background
 from cascade_cli.live.agreeing import Agreements
 from cascade_cli.live.breakers import Breaker
 from cascade_cli.live.ceilings import Ceiling
-from cascade_cli.live.ending import Charge, Ending, Fate, Release
+from cascade_cli.live.ending import Charge, Ended, Ending, Fate, Release
 from cascade_cli.live.holding import Held
 from cascade_cli.live.judging import VIP_ARENA, Judged
 from cascade_cli.live.logs import EventLog
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import InForce
 from cascade_cli.live.rules import Rules
-from cascade_cli.live.studying import StudentDesk, Unasked
+from cascade_cli.live.studying import Latecomers, StudentDesk, Unasked
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.live.teaching import GivenUpError, Lesson, NotTaughtError, TeacherAwayError, TeacherDesk
 from cascade_cli.postgres.control import Mode
@@ -32,6 +33,8 @@ STUDENT_OUTAGE: Final = "student_outage"
 NEVER_STUDENT: Final = "never_student"
 OUTAGE: Final = "outage"
 SHUTDOWN: Final = "shutdown"
+FAILED: Final = "failed"
+UNWRITTEN: Final = "unwritten"
 _CEILING_PAUSE_S: Final = 1.0
 
 
@@ -57,6 +60,10 @@ class Teacher:
         )
 
 
+_Beside = Callable[[], Awaitable[JudgedAnswer | None]]
+"""What the student has said by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Handling:
     """Takes claimed events to their ends.
@@ -77,6 +84,7 @@ class Handling:
         look_up: what the student has said already, by event id, of claims that were given back; blocks.
         log: told of each end.
         measures: counts.
+        latecomers: waits in shadow for what the student says after the teacher.
         ends: how often each word of the log occurred.
     """
 
@@ -95,6 +103,7 @@ class Handling:
     look_up: Callable[[Sequence[Claimed]], Mapping[str, StudentAnswer]]
     log: EventLog
     measures: Measures
+    latecomers: Latecomers
     ends: Counter[str] = field(default_factory=Counter)
     _recalled: dict[str, StudentAnswer] = field(default_factory=dict)
 
@@ -111,14 +120,17 @@ class Handling:
             await self._charge(claim, claim.problem or "there is no event")
             return
         force = await self.switch.now()
+        self._see_to_breakers(force)
         if self.student is None or not force.asks_student:
             await self._teach(claim, event)
         elif (past := self._past(event, self.student)) is not None:
             await self._past_student(claim, event, past, force)
         elif said is not None:
-            await self._answered(claim, event, self.student.judge.again(event, said), force)
+            await self._recalled_answer(claim, event, self.student.judge.again(event, said), force)
+        elif force.mode is Mode.FLIP:
+            await self._ask(claim, event, self.student)
         else:
-            await self._ask(claim, event, self.student, force)
+            await self._in_shadow(claim, event, self.student)
 
     async def from_teacher_lane(self, claim: Claimed) -> None:
         """An event of which it was decided that the teacher does it; the student is never asked again."""
@@ -135,12 +147,18 @@ class Handling:
         """Give a claim back uncharged, with what the student said meanwhile."""
         ended = await self.end(Release(claim, None if reason == SHUTDOWN else reason, _kept(answer)))
         self.measures.released(reason)
-        self._told(claim, ended.fate.value if ended.fate is not Fate.RELEASED else "released", reason=reason)
+        self._told(claim, ended.word, reason=reason)
 
     def _past(self, event: Event, student: StudentDesk) -> str | None:
         if self.rules.goes_past_student(event):
             return NEVER_STUDENT
         return VIP_ARENA if student.judge.needs_no_answer(event) else None
+
+    async def _recalled_answer(self, claim: Claimed, event: Event, judged: Judged, force: InForce) -> None:
+        if force.mode is Mode.FLIP:
+            await self._judged(claim, event, judged)
+        else:
+            await self._teach(claim, event, judged.answer)
 
     async def _past_student(self, claim: Claimed, event: Event, reason: str, force: InForce) -> None:
         if force.mode is Mode.FLIP:
@@ -148,25 +166,35 @@ class Handling:
         else:
             await self._teach(claim, event)
 
-    async def _ask(self, claim: Claimed, event: Event, student: StudentDesk, force: InForce) -> None:
+    async def _ask(self, claim: Claimed, event: Event, student: StudentDesk) -> None:
         judged = await student.judged(event)
-        if isinstance(judged, Unasked):
-            await self._unasked(claim, event, judged, force)
-        else:
-            await self._answered(claim, event, judged, force)
-
-    async def _answered(self, claim: Claimed, event: Event, judged: Judged, force: InForce) -> None:
-        if force.mode is Mode.FLIP:
+        if isinstance(judged, Judged):
             await self._judged(claim, event, judged)
-        else:
-            await self._teach(claim, event, judged.answer)
-
-    async def _unasked(self, claim: Claimed, event: Event, why: Unasked, force: InForce) -> None:
-        # In shadow nothing waits for the student.
-        if why is Unasked.STOPPED or (why is Unasked.AWAY and force.mode is Mode.FLIP):
-            await self.give_back(claim, why.value)
-        else:
+        elif judged is Unasked.OFF:
             await self._teach(claim, event)
+        else:
+            await self.give_back(claim, judged.value)
+
+    async def _in_shadow(self, claim: Claimed, event: Event, student: StudentDesk) -> None:
+        """Ask both at once; the teacher's answer ends the event, whatever has become of the student's."""
+        asking = asyncio.create_task(student.judged(event))
+        try:
+            if (lesson := await self._lesson(claim, event, lambda: self._beside(asking))) is None:
+                return
+            said = await self.latecomers.said(asking)
+            if isinstance(said, Judged):
+                await self._taught(claim, lesson, said.answer)
+                return
+            if said is Unasked.LATE:
+                self.measures.called("student", said.value)
+            await self._taught(claim, lesson, None, unasked=said)
+        finally:
+            asking.cancel()
+
+    async def _beside(self, asking: asyncio.Task[Judged | Unasked]) -> JudgedAnswer | None:
+        """What the student said, for an event that the teacher does not end."""
+        said = await self.latecomers.said(asking)
+        return said.answer if isinstance(said, Judged) else None
 
     async def _judged(self, claim: Claimed, event: Event, judged: Judged) -> None:
         if judged.tells:
@@ -182,7 +210,7 @@ class Handling:
         if ended.fate is Fate.WRITTEN:
             self.measures.wrote("student", "flip")
         student_ms = judged.answer.answer.student_ms
-        self._told(claim, ended.fate.value, producer="student", extraction=judged.extraction, student_ms=student_ms)
+        self._ended(claim, ended, producer="student", extraction=judged.extraction, student_ms=student_ms)
 
     async def _escalate(self, claim: Claimed, outcome: ToEscalate) -> None:
         while not self.ceiling.take(1):
@@ -195,22 +223,36 @@ class Handling:
             return
         if ended.fate is Fate.WRITTEN:
             self.measures.escalated(outcome.reason)
-        word = "escalated" if ended.fate is Fate.WRITTEN else ended.fate.value
-        self._told(claim, word, reason=outcome.reason)
+        self._ended(claim, ended, "escalated", reason=outcome.reason)
 
     async def _teach(self, claim: Claimed, event: Event, answer: JudgedAnswer | None = None) -> None:
-        try:
-            lesson = await self.teacher.teach(claim, event)
-        except TeacherAwayError:
-            await self.give_back(claim, OUTAGE, answer)
-        except GivenUpError:
-            await self.give_back(claim, SHUTDOWN, answer)
-        except NotTaughtError as error:
-            await self._charge(claim, str(error), answer)
-        else:
+        async def said() -> JudgedAnswer | None:
+            return answer
+
+        if (lesson := await self._lesson(claim, event, said)) is not None:
             await self._taught(claim, lesson, answer)
 
-    async def _taught(self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None) -> None:
+    async def _lesson(self, claim: Claimed, event: Event, beside: _Beside) -> Lesson | None:
+        """What the teacher says; None where it says nothing, and the claim has ended for that.
+
+        Args:
+            claim: to be ended where it says nothing.
+            event: of the claim.
+            beside: what the student has said, which is kept then.
+        """
+        try:
+            return await self.teacher.teach(claim, event)
+        except TeacherAwayError:
+            await self.give_back(claim, OUTAGE, await beside())
+        except GivenUpError:
+            await self.give_back(claim, SHUTDOWN, await beside())
+        except NotTaughtError as error:
+            await self._charge(claim, str(error), await beside())
+        return None
+
+    async def _taught(
+        self, claim: Claimed, lesson: Lesson, answer: JudgedAnswer | None, unasked: Unasked | None = None
+    ) -> None:
         escalation = claim.escalation
         reason = None if escalation is None else escalation.reason
         trace = self.author.trace(claim.event_id, lesson)
@@ -228,24 +270,47 @@ class Handling:
             if self.agreements is not None and ended.mode is not Mode.OFF:
                 self.agreements.taught(claim, replace(trace, event=claim.event), answer)
         llm_ms = round(lesson.llm_ms, 1)
-        self._told(
-            claim, ended.fate.value, producer="teacher", reason=reason, extraction=lesson.extraction, llm_ms=llm_ms
+        self._ended(
+            claim,
+            ended,
+            producer="teacher",
+            reason=reason,
+            extraction=lesson.extraction,
+            llm_ms=llm_ms,
+            student=None if unasked is None else unasked.value,
         )
 
     async def _charge(self, claim: Claimed, error: str, answer: JudgedAnswer | None = None) -> None:
         ended = await self.end(Charge(claim, error, _kept(answer)))
+        self._ended(claim, ended, reason=error.partition(":")[0])
+
+    def _ended(self, claim: Claimed, ended: Ended, written: str = Fate.WRITTEN.value, **more: object) -> None:
+        """Count and tell how a claim ended; what could not be written may have been charged, or given back."""
         if ended.failure is not None:
             self.measures.charged(final=ended.failure.final)
-        final = ended.failure is not None and ended.failure.final
-        word = "failed" if final else "retry" if ended.fate is Fate.CHARGED else ended.fate.value
-        self._told(claim, word, reason=error.partition(":")[0])
+        if ended.fate is Fate.RELEASED:
+            self.measures.released(UNWRITTEN)
+        if ended.fate is not Fate.WRITTEN:
+            # Nobody wrote it.
+            more.pop("producer", None)
+        self._told(claim, written if ended.fate is Fate.WRITTEN else ended.word, **more)
 
     async def _watch_quality(self, judged: Judged) -> None:
         for breaker in self.breakers:
             breaker.saw(judged.decision.fired)
             if (why := breaker.opens) is not None:
-                self.measures.breaker(breaker.reason, is_open=True)
+                # Answers that come meanwhile would open it once more.
+                breaker.forget()
                 await self.trip(why)
+                self.measures.breaker(breaker.reason, is_open=True)
+
+    def _see_to_breakers(self, force: InForce) -> None:
+        """While the student writes none is open; while it does not, none sees anything that could count later."""
+        for breaker in self.breakers:
+            if force.mode is Mode.FLIP:
+                self.measures.breaker(breaker.reason, is_open=False)
+            else:
+                breaker.forget()
 
     def _told(self, claim: Claimed, end: str, **more: object) -> None:
         self.ends[end if more.get("producer") is None else f"{end}_by_{more['producer']}"] += 1

@@ -12,13 +12,10 @@ class Held:
     """The claims in hand.
 
     Attributes:
-        quiet: set while nothing is held.
         ended: set by every claim that ends; whoever waits for room clears it.
     """
 
     def __init__(self) -> None:
-        self.quiet = asyncio.Event()
-        self.quiet.set()
         self.ended = asyncio.Event()
         self._claims: dict[str, Claimed] = {}
 
@@ -38,8 +35,6 @@ class Held:
     def add(self, claims: Iterable[Claimed]) -> None:
         """Take hold; a claim of a row that was ours before and was lost takes its place."""
         self._claims.update({claim.queue_id: claim for claim in claims})
-        if self._claims:
-            self.quiet.clear()
 
     def drop(self, claims: Iterable[Claimed]) -> None:
         """Let go."""
@@ -47,8 +42,6 @@ class Held:
             if self.has(claim):
                 del self._claims[claim.queue_id]
         self.ended.set()
-        if not self._claims:
-            self.quiet.set()
 
     def has(self, claim: Claimed) -> bool:
         """Whether this very claim is held, as far as is known here."""

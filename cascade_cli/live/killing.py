@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cascade_cli.config import LIVE_KILL_FILE, POSTGRES_SCHEMA, POSTGRES_URL
+from cascade_cli.database_in_force import database_url
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "kill file"
 ROW: Final = "control row"
-_VERSION: Final = re.compile(r"(\d+(\.\d+)*)?", re.ASCII)
+_VERSION: Final = re.compile(r"(\d{1,9}(\.\d{1,9}){,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,7 @@ def approve(settings: Settings, order: Order, approval: Approval) -> Throw:
         raise UsageError("Nothing is approved.", hint="Give --policy, --oldest-version or --stage.")
     if not _VERSION.fullmatch(approval.oldest_worker_version or ""):
         raise UsageError(f"{approval.oldest_worker_version!r} is no version.", hint="Write it as 1.2 or 1.2.3.")
-    if settings[POSTGRES_URL] is None:
-        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
+    dsn = database_url(settings)
 
     def act(control: Control) -> Switch:
         return control.approve(
@@ -126,7 +126,7 @@ def approve(settings: Settings, order: Order, approval: Approval) -> Throw:
             rollout_stage=approval.rollout_stage,
         )
 
-    return _throw_row(settings, settings[POSTGRES_URL] or "", order, act, "changed")
+    return _throw_row(settings, dsn, order, act, "changed")
 
 
 def failure_of(throws: tuple[Throw, ...], *, all_needed: bool) -> CascadeError | None:

@@ -63,6 +63,7 @@ class Measures:
         self._quarantined = Counter("cascade_quarantined_events_total", "Events that seem to kill workers.")
         self._lost = Counter("cascade_lost_claims_total", "Results whose claim was somebody else's by then.")
         self._audits = Counter("cascade_lost_audits_total", "Records beside a write that are missing.", ("record",))
+        self._lines = Counter("cascade_lost_log_lines_total", "Lines about an event that could not be written.")
 
     def describe(self, worker: str, version: str, policy_fingerprint: str) -> None:
         """Say who this is; once, at the start."""
@@ -165,6 +166,10 @@ class Measures:
     def lost_audit(self, record: str) -> None:
         """Count a record, ``ledger``, ``trace`` or ``answer``, that is missing beside a write that stands."""
         self._audits.add(record)
+
+    def lost_line(self) -> None:
+        """Count a line about an event that could not be written: a full disk, or nobody reads."""
+        self._lines.add()
 
     def render(self) -> str:
         """All of it as text; a few hundred lines, in well under a millisecond each."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 DECLARED_AFTER_S = 30.0
 _MOST_CALLS = 4_096
@@ -17,6 +18,14 @@ _SHARE_FAILED = 0.5
 # Before half of the last calls have failed, too many events would go to the teacher for nothing they did.
 _SUSPICIOUS_ROW = 3
 _FIRST_PROBE_S, _LONGEST_PROBE_S = 1.0, 30.0
+
+
+class Call(Enum):
+    """What sort of call it is."""
+
+    USUAL = auto()
+    PROBE = auto()
+    """The one that looks during an outage whether the endpoint has come back."""
 
 
 @dataclass(slots=True)
@@ -67,12 +76,16 @@ class Outages:
         self._is_probing = False
         self._probe_pause_s = _FIRST_PROBE_S
 
-    def failed(self) -> None:
-        """A call found nobody: refused, no name, no handshake, 429, 502, 503 or 504."""
+    def failed(self, call: Call = Call.USUAL) -> None:
+        """A call found nobody: refused, no name, no handshake, 429, 502, 503 or 504.
+
+        Args:
+            call: what it was; one from before the outage says nothing of how long to wait.
+        """
         now = self._note(failed=True)
         self._lost_in_a_row += 1
         if self.is_away:
-            if self._is_probing:
+            if call is Call.PROBE:
                 self._is_probing = False
                 self._probe_pause_s = min(2 * self._probe_pause_s, _LONGEST_PROBE_S)
                 self._probe_at = now + self._probe_pause_s
@@ -82,21 +95,22 @@ class Outages:
 
     @property
     def probe_is_due(self) -> bool:
-        """Whether a call could be made now, as :meth:`may_call` would say."""
+        """Whether a call could be made now, as :meth:`may_call` would permit."""
         return not self.is_away or (not self._is_probing and self.clock() >= self._probe_at)
 
-    def may_call(self) -> bool:
-        """Whether a call may be made now; true during an outage for one probe at a time, which this call then is."""
+    def may_call(self) -> Call | None:
+        """What a call would be that is made now, to be told to :meth:`ended`; None where none may be made."""
         if not self.is_away:
-            return True
+            return Call.USUAL
         if not self.probe_is_due:
-            return False
+            return None
         self._is_probing = True
-        return True
+        return Call.PROBE
 
-    def not_called(self) -> None:
-        """The probe that :meth:`may_call` permitted was not made: nothing was there to ask about."""
-        self._is_probing = False
+    def ended(self, call: Call) -> None:
+        """A call that :meth:`may_call` permitted is over, whatever came of it, or was not made after all."""
+        if call is Call.PROBE:
+            self._is_probing = False
 
     def _note(self, *, failed: bool) -> float:
         now = self.clock()

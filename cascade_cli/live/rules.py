@@ -28,6 +28,7 @@ from cascade_cli.config import (
     TEACHER_EVENTS_PER_CALL,
     Settings,
 )
+from cascade_cli.errors import UsageError
 from cascade_cli.records import Event
 
 
@@ -87,10 +88,18 @@ class Rules:
             settings: as resolved.
             workers: processes, at least 1.
             number: which of them, from 0.
+
+        Raises:
+            UsageError: the ceiling is too low for each of them to have a share.
         """
         classes: tuple[str, ...] = settings[LIVE_NEVER_STUDENT_CLASSES]
         arenas: tuple[str, ...] = settings[LIVE_NEVER_STUDENT_ARENAS]
         ceiling, port = settings[LIVE_MAX_ESCALATIONS_PER_MIN], settings[LIVE_METRICS_PORT]
+        if ceiling is not None and ceiling < workers:
+            raise UsageError(
+                f"A ceiling of {ceiling} escalations a minute leaves nothing to some of {workers} workers.",
+                hint="Raise MAX_ESCALATIONS_PER_MIN, or start fewer: what one of them may not escalate it holds.",
+            )
         return Rules(
             batch=settings[LIVE_BATCH],
             student_calls=settings[STUDENT_CONCURRENCY],

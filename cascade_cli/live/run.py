@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,19 +18,12 @@ from cascade_cli.config import (
     LIVE_MAX_ESCALATIONS_PER_MIN,
     LIVE_METRICS_PORT,
     POLICY_HIGH_VALUE_CATEGORIES,
-    POSTGRES_ENTITIES,
-    POSTGRES_EVENTS,
-    POSTGRES_FACTS,
-    POSTGRES_QUEUE,
-    POSTGRES_RELATIONSHIPS,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
-    POSTGRES_URL,
     STUDENT_ENDPOINT,
     TEACHER_MAX_TOKENS,
     Settings,
 )
-from cascade_cli.console import Console, Result
+from cascade_cli.console import Console, Result, say
+from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 from cascade_cli.endpoints import (
     endpoint_of,
     limits_of,
@@ -40,20 +33,22 @@ from cascade_cli.endpoints import (
     teacher_endpoint_of,
     teacher_limits_of,
 )
-from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.errors import CascadeError, DependencyError, TooManyItemErrors, UsageError
 from cascade_cli.event_loop import Stop, at_once
 from cascade_cli.live.assembling import work
 from cascade_cli.live.database import DatabaseWatch
-from cascade_cli.live.flipping import FlipWish, check_graph, permit_flip
+from cascade_cli.live.ending import Fate
+from cascade_cli.live.flipping import FlipWish, check_graph, check_switches, permit_flip
+from cascade_cli.live.handling import FAILED
 from cascade_cli.live.killing import who_switches
+from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
 from cascade_cli.live.simulated import with_ceiling
 from cascade_cli.policy import Policy
+from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.control import Control
-from cascade_cli.postgres.graph import GraphMapping
-from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.records import StudentAnswer, Trace
 from cascade_cli.token_prices import student_prices, teacher_prices
@@ -75,6 +70,7 @@ class Live:
         yes: the flip is confirmed already.
         ask: shows a question and returns whether it was confirmed; None where there is no terminal.
         stage: of a rollout, of which the policy is; None where it is the end of it.
+        max_error_rate: share in [0, 1] of events that fail for good, that is borne.
     """
 
     policy: Policy
@@ -88,6 +84,7 @@ class Live:
     yes: bool = False
     ask: Callable[[str], bool] | None = None
     stage: int | None = None
+    max_error_rate: float = 0.05
 
 
 def run_live(live: Live, settings: Settings, console: Console) -> Result:
@@ -100,6 +97,9 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
     """
     if live.flip:
         settings = with_ceiling(settings, live.policy.fingerprint)
+    if live.max_events is not None:
+        # One without a share would claim nothing, and have no reason to end.
+        live = replace(live, workers=min(live.workers, live.max_events))
     plan = plan_of(live, settings)
     if live.flip:
         _permit_flip(live, settings, plan, console)
@@ -107,8 +107,8 @@ def run_live(live: Live, settings: Settings, console: Console) -> Result:
     if live.workers > 1:
         from cascade_cli.live.crew import work_together
 
-        return tell(work_together(live, settings, console))
-    return tell([work_alone(plan, live, console)])
+        return tell(work_together(live, settings, console), live.max_error_rate)
+    return tell([work_alone(plan, live, console)], live.max_error_rate)
 
 
 def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | None = None) -> Plan:
@@ -123,7 +123,6 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
     Raises:
         UsageError: something is missing.
     """
-    dsn = settings[POSTGRES_URL]
     teacher = TeacherPlan(
         teacher_endpoint_of(settings),
         teacher_limits_of(settings),
@@ -131,18 +130,15 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         settings[TEACHER_MAX_TOKENS],
         teacher_prices(settings),
     )
-    if dsn is None:
-        raise UsageError("No database is configured.", hint="Set DATABASE_URL.")
+    dsn = database_url(settings)
     enabled, has_student = settings[LIVE_ENABLED], settings[STUDENT_ENDPOINT] is not None
     _check_flip(live, enabled=enabled, has_student=has_student)
-    traces, events, queue = (settings[each] for each in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    tables = (settings[each] for each in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
-    name = live.name or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
+    name = cleansed(live.name) or f"{socket.gethostname()}-{os.getpid() if parent is None else parent}"
     return Plan(
         name if live.workers == 1 else f"{name}-{number}",
         dsn,
-        ColumnMapping.of(settings[POSTGRES_SCHEMA], traces, events, queue),
-        GraphMapping.of(settings[POSTGRES_SCHEMA], *tables),
+        columns_in_force(settings),
+        graph_in_force(settings),
         Environment(enabled, has_student, live.flip, live.policy.fingerprint, __version__),
         live.policy,
         Rules.of(settings, workers=live.workers, number=number),
@@ -162,15 +158,26 @@ def work_alone(plan: Plan, live: Live, console: Console) -> Worked:
         Interrupted, Terminated: a second signal.
     """
     stop = Stop()
-    voice = Voice(console.note, _to_stderr if live.log else None)
+    measures = Measures()
+
+    def to_stderr(line: str) -> None:
+        if not say(sys.stderr, line):
+            measures.lost_line()
+
+    voice = Voice(console.note, to_stderr if live.log else None, measures)
     try:
         return asyncio.run(work(plan, voice, stop))
     except asyncio.CancelledError:
         raise at_once(stop, "cascade run") from None
 
 
-def tell(all_worked: Sequence[Worked]) -> Result:
-    """What all workers did, together; the worst failure is the command's."""
+def tell(all_worked: Sequence[Worked], max_error_rate: float) -> Result:
+    """What all workers did, together; the worst failure is the command's.
+
+    Args:
+        all_worked: what each did.
+        max_error_rate: share of the events brought to an end that may have failed; above it that is a failure, too.
+    """
     ends = sum((Counter(worked.ends) for worked in all_worked), Counter[str]())
     failures = [worked.failure for worked in all_worked if worked.failure is not None]
     stopped_by = next((worked.stopped_by for worked in all_worked if worked.stopped_by), None)
@@ -182,7 +189,20 @@ def tell(all_worked: Sequence[Worked]) -> Result:
     }
     told = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in sorted(ends.items())) or "nothing"
     failure = max(failures, key=lambda each: each.exit_code, default=None)
-    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=failure is not None, failure=failure)
+    is_partial = failure is not None
+    failure = failure or _too_many_failed(ends, max_error_rate)
+    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=is_partial, failure=failure)
+
+
+def _too_many_failed(ends: Mapping[str, int], max_error_rate: float) -> CascadeError | None:
+    failed = ends.get(FAILED, 0)
+    over = failed + sum(count for end, count in ends.items() if end.startswith(Fate.WRITTEN.value))
+    if not failed or failed <= max_error_rate * over:
+        return None
+    return TooManyItemErrors(
+        f"{failed:,} of {over:,} events failed for good, more than {max_error_rate:.1%}.",
+        hint="Their rows say why (last_error). Put them back when it is mended, or raise --max-error-rate.",
+    )
 
 
 def _check_flip(live: Live, *, enabled: bool, has_student: bool) -> None:
@@ -200,7 +220,9 @@ def _permit_flip(live: Live, settings: Settings, plan: Plan, console: Console) -
         try:
             with Pool(plan.dsn) as pool:
                 check_graph(pool, plan.graph)
-                permit_flip(settings, Control(pool, plan.mapping.schema), wish, datetime.now(UTC))
+                control = Control(pool, plan.mapping.schema)
+                check_switches(control, plan.rules.kill_file)
+                permit_flip(settings, control, wish, datetime.now(UTC))
         except DependencyError as error:
             if live.once:
                 raise
@@ -237,7 +259,3 @@ def _agrees(settings: Settings) -> Callable[[Trace, StudentAnswer], bool | None]
 
 def _share(events: int, workers: int, number: int) -> int:
     return (events + workers - 1 - number) // workers
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line)

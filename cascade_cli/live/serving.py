@@ -196,7 +196,7 @@ async def _listening(pages: _Pages, host: str, port: int) -> asyncio.Server:
     except OSError as error:
         raise DependencyError(
             f"Cannot listen at {host}:{port}: {error.strerror or type(error).__name__}.",
-            hint="Give another port, or 0 for any that is free.",
+            hint="Give another port as live.metrics_port.",
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cascade_cli import __version__
 from cascade_cli.config import LIVE_ENABLED, LIVE_KILL_FILE, POSTGRES_SCHEMA, STUDENT_ENDPOINT
 from cascade_cli.console import Column, Table, moment
+from cascade_cli.database_in_force import no_database
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.live.killing import is_there
 from cascade_cli.live.modes import Environment, InForce, in_force
@@ -132,7 +133,7 @@ def _read_row(
     from cascade_cli.postgres.control import UNREADABLE, Control
 
     if pool is None:
-        return None, UsageError("No database is configured.", hint="Set DATABASE_URL."), ()
+        return None, no_database(), ()
     control = Control(pool, settings[POSTGRES_SCHEMA])
     row = control.read()
     try:

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from cascade_cli.config import (
     LIVE_MAX_ATTEMPTS,
-    POSTGRES_EVENTS,
-    POSTGRES_QUEUE,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
     POSTGRES_URL,
 )
 from cascade_cli.console import Column, Result, Table, moment, shown
+from cascade_cli.database_in_force import columns_in_force
 from cascade_cli.errors import CascadeError, DependencyError
 from cascade_cli.live.standing import read_standing, switch_tables
 
@@ -42,15 +39,13 @@ def run_status(settings: Settings, policy_fingerprint: str) -> Result:
     Raises:
         UsageError: the column mapping makes no sense.
     """
-    from cascade_cli.postgres import ColumnMapping
     from cascade_cli.postgres.pool import Pool
 
     dsn = settings[POSTGRES_URL]
     if dsn is None:
         standing = read_standing(settings, None, policy_fingerprint, _LATEST)
         return Result({"switch": standing.data}, switch_tables(standing), hints=("Set DATABASE_URL to see the rest.",))
-    columns = (settings[kind] for kind in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    mapping = ColumnMapping.of(settings[POSTGRES_SCHEMA], *columns)
+    mapping = columns_in_force(settings)
     with Pool(dsn) as pool:
         standing = read_standing(settings, pool, policy_fingerprint, _LATEST)
         look = _Look(away=standing.problem if isinstance(standing.problem, DependencyError) else None)
@@ -146,7 +141,7 @@ def _counts(figures: Figures) -> list[str]:
     if figures["quarantined"] is not None:
         parts.append(f"{figures['quarantined']:,} events in quarantine")
     if isinstance(orders := figures["mop_up_orders"], dict):
-        parts.append(f"{orders['open']:,} mop-up orders open")
+        parts.append(f"{orders['open']:,} mop-up orders open, {orders['given_up']:,} given up")
     if isinstance(receipts := figures["receipts"], dict):
         parts.append(f"{receipts['kept']:,} receipts, {receipts['undone']:,} undone")
     return [" · ".join(parts)] if parts else []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cascade_cli.event_loop import in_background
+from cascade_cli.live.killing import is_there
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment, InForce, in_force
 from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
@@ -82,12 +83,7 @@ class Switchboard:
         return self._read_at is None or self._clock() - self._read_at >= ROW_KEPT_S
 
     def _is_killed_by_file(self) -> bool:
-        if self._kill_file is None or not self.environment.enabled:
-            return False
-        try:
-            return self._kill_file.exists()
-        except OSError:
-            return True
+        return self._kill_file is not None and self.environment.enabled and is_there(self._kill_file)
 
     def _tell(self, found: InForce) -> None:
         if found == self._told:

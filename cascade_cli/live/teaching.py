@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cascade_cli.clients import GIVEN_UP, CallFailed
 from cascade_cli.event_block import event_block
 from cascade_cli.live.measures import Measures
-from cascade_cli.live.outages import Outages
+from cascade_cli.live.outages import Call, Outages
 from cascade_cli.policy import usable_extraction
 from cascade_cli.postgres.queue import Claimed
 from cascade_cli.records import Event
@@ -89,7 +89,6 @@ class TeacherDesk:
         clock: Callable[[], float],
         measures: Measures,
         fatal: Callable[[str], None],
-        rest: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.outages = outages
         self.load = 0
@@ -99,7 +98,6 @@ class TeacherDesk:
         self._clock = clock
         self._measures = measures
         self._fatal = fatal
-        self._rest = rest
         self._row: deque[_Waiting] = deque()
         self._came = asyncio.Event()
 
@@ -141,39 +139,47 @@ class TeacherDesk:
     async def _call(self, batch: Sequence[_Waiting]) -> None:
         if not batch:
             return
-        if not self.outages.may_call():
+        if (call := self.outages.may_call()) is None:
             _fail(batch, TeacherAwayError("the teacher is away"))
             return
         blocks = [event_block(each.event, place) for place, each in enumerate(batch)]
         began = self._clock()
+        alone: Sequence[_Waiting] = ()
         try:
             said = await self._ask(blocks, [each.event.id for each in batch])
         except CallFailed as failure:
-            self._failed(batch, failure)
-        except Exception as error:  # noqa: BLE001 - raised again by each that waits
-            _fail(batch, error)
+            self._failed(batch, call, failure)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, raised again by the event that brings it about
+            if len(batch) > 1:
+                alone = batch
+            else:
+                _fail(batch, error)
         else:
             seconds = self._clock() - began
             self.outages.answered()
             self._measures.called("teacher", "answered", seconds)
             for each, found in zip(batch, said, strict=True):
-                self._settle(each, found, 1_000 * seconds)
+                self._settle(each, call, found, 1_000 * seconds)
         finally:
-            self.outages.not_called()
+            self.outages.ended(call)
+        for each in alone:
+            await self._call([each])
 
-    def _failed(self, batch: Sequence[_Waiting], failure: CallFailed) -> None:
+    def _failed(self, batch: Sequence[_Waiting], call: Call, failure: CallFailed) -> None:
         self._measures.called("teacher", failure.kind.name)
         if failure.kind.outage or failure.kind.fatal:
-            self.outages.failed()
+            self.outages.failed(call)
         if failure.kind.fatal:
             self._fatal(f"The teacher refuses: {failure.detail}")
         _fail(batch, TeacherAwayError(failure.detail))
 
-    def _settle(self, waiting: _Waiting, found: dict[str, object] | CallFailed, llm_ms: float) -> None:
+    def _settle(self, waiting: _Waiting, call: Call, found: dict[str, object] | CallFailed, llm_ms: float) -> None:
         if waiting.taught.done():
             return
         if isinstance(found, CallFailed) and found.kind is GIVEN_UP:
             waiting.taught.set_exception(GivenUpError)
+        elif isinstance(found, CallFailed) and (found.kind.outage or found.kind.fatal):
+            self._failed([waiting], call, found)
         elif isinstance(found, CallFailed):
             self._measures.called("teacher", found.kind.name)
             waiting.taught.set_exception(NotTaughtError(f"{found.kind.name}: {found.detail}"))

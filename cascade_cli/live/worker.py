@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
 from cascade_cli.event_loop import Stop, in_background
 from cascade_cli.live.claiming import Intake, StudentLane, Wanted, wanted_of_teacher
-from cascade_cli.live.ending import Endings
+from cascade_cli.live.ending import Endings, Fate
 from cascade_cli.live.handling import SHUTDOWN
 from cascade_cli.live.plan import Clock, Plan, Voice, Worked
 from cascade_cli.live.serving import Health
@@ -32,6 +32,8 @@ ORPHANED: Final = "orphaned"
 _RENEWALS_A_LEASE: Final = 3
 _LANES_SHARE: Final = 20
 _TICK_S: Final = 1.0
+# Beyond what open answers are waited for: a database that does not even take back what was claimed is not there.
+_LAST_WORD_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -50,23 +52,49 @@ class Worker:
     endings: Endings
 
     async def run(self) -> Worked:
-        """Claim and handle until it is to stop; then finish what is in hand, and give back the rest."""
-        desk, rules = self.intake.handling.teacher, self.plan.rules
-        chores = [desk.serve() for _ in range(rules.teacher_calls)]
-        chores += [self._renew(), self._reap(), self._age(), self._tick()]
-        if (agreements := self.intake.handling.agreements) is not None:
-            chores.append(agreements.serve())
-        running = [asyncio.create_task(chore) for chore in chores]
+        """Claim and handle until it is to stop; then finish what is in hand, and give back the rest.
+
+        Raises:
+            Exception: whatever a part of it could not foresee; what was held is given back then too.
+        """
         try:
-            await self._look_how_old()
-            await self._claim()
-            await self._finish()
-        finally:
-            for each in running:
-                each.cancel()
-            await self._give_back()
+            async with asyncio.TaskGroup() as group:
+                chores = [group.create_task(chore) for chore in self._chores()]
+                try:
+                    await self._work()
+                finally:
+                    for each in chores:
+                        each.cancel()
+                    await self._give_back()
+        except ExceptionGroup as failures:
+            raise _first(failures) from None
         ends = self.intake.handling.ends
         return Worked(self.intake.claimed, dict(ends), self.stop.reason, self.stop.failure)
+
+    def _chores(self) -> list[Coroutine[object, object, None]]:
+        """What goes on beside; not one of them ever ends by itself."""
+        desk, agreements = self.intake.handling.teacher, self.intake.handling.agreements
+        serving = [desk.serve() for _ in range(self.plan.rules.teacher_calls)]
+        comparing = [] if agreements is None else [agreements.serve()]
+        return [*serving, *comparing, self._renew(), self._reap(), self._age(), self._tick()]
+
+    async def _work(self) -> None:
+        """Claim until it is to stop, then finish; no longer than whoever wants the end is to wait."""
+        working = asyncio.ensure_future(self._claim_and_finish())
+        hurried = asyncio.ensure_future(self._hurried())
+        try:
+            await asyncio.wait({working, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            working.cancel()
+            hurried.cancel()
+
+    async def _claim_and_finish(self) -> None:
+        await self._look_how_old()
+        await self._claim()
+        self.endings.let_go()
+        await self.intake.finish()
 
     async def _claim(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -75,13 +103,6 @@ class Worker:
 
     async def _wanted_of_teacher(self) -> Wanted:
         return replace(wanted_of_teacher(self.intake.handling), way=self.intake.handling.from_teacher_lane)
-
-    async def _finish(self) -> None:
-        finishing = asyncio.ensure_future(self.intake.finish())
-        hurried = asyncio.ensure_future(self._hurried())
-        await asyncio.wait({finishing, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        hurried.cancel()
-        finishing.cancel()
 
     async def _hurried(self) -> None:
         """Return when it is urgent, and has been for as long as open answers are waited for."""
@@ -93,14 +114,16 @@ class Worker:
         self.endings.give_up()
         for task in self.intake.tasks:
             task.cancel()
-        claims = self.intake.handling.held.claims
-        if not claims:
+        if not (claims := self.intake.handling.held.claims):
             return
-        self.voice.measures.released(SHUTDOWN, len(claims))
-        self.intake.handling.ends["released"] += len(claims)
+        released: frozenset[str] = frozenset()
         # Where that cannot be said any more, the leases expire.
-        with suppress(CascadeError):
-            await in_background(lambda: self.queue.release(claims))
+        with suppress(CascadeError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                released = await in_background(lambda: self.queue.release(claims))
+        self.voice.measures.released(SHUTDOWN, len(released))
+        told = {"released": len(released), Fate.ABANDONED.value: len(claims) - len(released)}
+        self.intake.handling.ends.update({word: count for word, count in told.items() if count})
 
     async def _renew(self) -> None:
         held = self.intake.handling.held
@@ -170,3 +193,9 @@ class Worker:
             return None
         watch.answered()
         return said
+
+
+def _first(failures: ExceptionGroup[Exception]) -> Exception:
+    """What went wrong first; the others were cut short by it."""
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, ExceptionGroup) else failure

@@ -4,7 +4,7 @@ from cascade_cli.postgres.connection import redacted
 from cascade_cli.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from cascade_cli.postgres.loading import enqueue, load_rows
 from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, TraceColumns
-from cascade_cli.postgres.migrating import apply_migrations, planned_sql
+from cascade_cli.postgres.migrating import apply_migrations, indexes_left_out, planned_sql
 from cascade_cli.postgres.source import PostgresSource
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "apply_migrations",
     "embedded_postgres",
     "enqueue",
+    "indexes_left_out",
     "load_rows",
     "planned_sql",
     "redacted",

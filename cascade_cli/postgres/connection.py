@@ -11,6 +11,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
+from cascade_cli.postgres.blaming import Blame, blame_of, code_of, cure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S: Final = 10
+# A machine that is gone says nothing: without these a query over the network would wait for it a quarter of an hour.
+_PATIENCE: Final = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def redacted(dsn: str) -> str:
@@ -55,9 +64,10 @@ def connect(dsn: str) -> Iterator[Connection]:
 
 def open_connection(dsn: str) -> Connection:
     """The same for whoever closes it, with the server's own errors."""
-    limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
+    given = _parts(dsn)
+    patience = {name: value for name, value in _PATIENCE.items() if given.get(name) is None}
     return psycopg.connect(
-        make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
+        make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **patience),
         autocommit=True,
         # A prepared statement would be looked for on another server connection.
         prepare_threshold=None,
@@ -77,16 +87,15 @@ def explained(dsn: str) -> Iterator[None]:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same may work later: a lost connection, a deadlock, a full disk, a server that starts or stops."""
-    if isinstance(error, errors.ProgramLimitExceeded):
-        # It counts as operational, but a text that is too long for an index stays so.
-        return False
-    passing = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, DependencyError)
-    return isinstance(error, passing)
+    return blame_of(error) is Blame.PASSING
 
 
 def told(error: BaseException) -> str:
-    """What the server says, in one line without the data that it was about."""
-    return _said(error) if isinstance(error, psycopg.Error) else f"{type(error).__name__}: {error}"[:300]
+    """What went wrong, in one line without the data that it was about."""
+    if isinstance(error, psycopg.Error):
+        return _said(error)
+    # The text of what nobody expected may quote an event; its type does not.
+    return error.message if isinstance(error, CascadeError) else type(error).__name__
 
 
 def compose(query: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
@@ -132,19 +141,21 @@ def explanation(error: psycopg.Error, dsn: str) -> CascadeError:
                 f"{where}: a column holds what it should not: {said}.",
                 hint="Check [postgres.traces] and [postgres.events].",
             )
-    return _refused(where, said)
+    return _refused(where, said, error)
 
 
 def _is_ours(said: str) -> bool:
     return "cascade_" in said or "event_distillations" in said
 
 
-def _refused(where: str, said: str) -> CascadeError:
+def _refused(where: str, said: str, error: psycopg.Error) -> CascadeError:
     """Failures to connect have no code of their own, only their text."""
     if "password authentication failed" in said or "no password supplied" in said:
         return DependencyError(f"{where} refuses: {said}.", hint="Check user and password in DATABASE_URL.")
     if "database" in said and "does not exist" in said:
         return UsageError(f"{where}: {said}.", hint="Check the end of DATABASE_URL.")
+    if not is_passing(error):
+        return DependencyError(f"{where} refuses: {said}.", hint=cure_of(code_of(error)))
     return DependencyError(f"{where}: {said}.", hint="Is it running, and reachable from here?")
 
 

@@ -30,6 +30,8 @@ _TRIES: Final = 5
 _PAUSE_S: Final = (0.2, 1.0)
 # An index on a large queue takes minutes.
 _LONGEST_TURN_S: Final = 600.0
+_TABLE: Final = "r"
+_PARTITIONED: Final = "p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,19 @@ class Step:
             path = sql.Identifier(schema).as_string(None)
             lines = ["BEGIN;", "SET LOCAL lock_timeout = '2s';", f"SET LOCAL search_path = {path};", *lines, "COMMIT;"]
         return "\n".join([f"-- {self.name}", *lines])
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An index that is missing, and that cannot be made beside traffic.
+
+    Attributes:
+        name: of the index.
+        advice: one sentence for an administrator.
+    """
+
+    name: str
+    advice: str
 
 
 def apply_migrations(
@@ -114,6 +129,19 @@ def missing_steps(dsn: str, *, with_team_tables: bool = False, mapping: ColumnMa
         ]
 
 
+def indexes_left_out(dsn: str, mapping: ColumnMapping | None = None) -> tuple[LeftOut, ...]:
+    """Indexes that `apply_migrations` does not make, for what they are missing on is partitioned, or no table.
+
+    Raises:
+        DependencyError: the server cannot be reached or refuses.
+    """
+    mapping = mapping or ColumnMapping()
+    scripts = migration_scripts(with_team_tables=False)
+    indexes = (*(index for script in scripts for index in script.indexes), *queue_indexes(mapping))
+    with explained(dsn), connect(dsn) as connection:
+        return _Migrator(dsn, connection, mapping).left_out(indexes)
+
+
 Plan = Callable[["_Migrator"], list[Step]]
 
 
@@ -143,9 +171,18 @@ class _Migrator:
         return steps + self.missing_indexes(tuple(indexes))
 
     def missing_indexes(self, indexes: tuple[Index, ...]) -> list[Step]:
-        """Those that are missing, or were left half-made, on tables that exist."""
-        states = [(index, self._index_state(index)) for index in indexes if self._exists(index.table)]
+        """Those that are missing, or were left half-made, on tables that exist; on others none can be made so."""
+        states = [(index, self._index_state(index)) for index in indexes if self._kind(index.table) == _TABLE]
         return [self._index(index, left_over=state is False) for index, state in states if not state]
+
+    def left_out(self, indexes: tuple[Index, ...]) -> tuple[LeftOut, ...]:
+        """Those that are missing on what is no plain table, each with what can be done."""
+        kinds = [(index, self._kind(index.table)) for index in indexes]
+        return tuple(
+            LeftOut(index.name, self._advice(index, kind))
+            for index, kind in kinds
+            if kind not in (None, _TABLE) and not self._index_state(index)
+        )
 
     def do(self, step: Step) -> None:
         """Do one step.
@@ -194,17 +231,29 @@ class _Migrator:
         names = {"register": self._mapping.table(REGISTER)}
         return (script.name,) in self._connection.execute(compose(_STEPS["registered"], names)).fetchall()
 
+    def _advice(self, index: Index, kind: str | None) -> str:
+        made = index.statement(self._mapping.schema, concurrently=False).as_string(None)
+        if kind == _PARTITIONED:
+            return f"{index.table} is partitioned. When it can be locked for as long as that takes, run: {made}"
+        return f"{index.table} is no table. On the table behind it, make: {made}"
+
     def _exists(self, table: str) -> bool:
-        return bool(self._answer("relation_exists", table))
+        return self._kind(table) is not None
+
+    def _kind(self, table: str) -> str | None:
+        """As in pg_class; None where there is none."""
+        found = self._answer("relation_kind", table)
+        return None if found is None else str(found)
 
     def _index_state(self, index: Index) -> bool | None:
         """Whether it is valid; None where there is none."""
-        return self._answer("index_is_valid", index.name)
+        found = self._answer("index_is_valid", index.name)
+        return None if found is None else bool(found)
 
-    def _answer(self, query: str, relation: str) -> bool | None:
+    def _answer(self, query: str, relation: str) -> object:
         quoted = self._mapping.table(relation).as_string(None)
         row = self._connection.execute(_STEPS[query], {"relation": quoted}).fetchone()
-        return None if row is None else bool(row[0])
+        return None if row is None else row[0]
 
 
 @contextmanager

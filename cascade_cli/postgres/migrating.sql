@@ -12,8 +12,9 @@ SELECT set_config('idle_in_transaction_session_timeout', '0', true);
 -- that waits holds a snapshot, and an index that is made concurrently would wait for that in turn.
 SELECT pg_try_advisory_xact_lock(27973170910815333);
 
--- name: relation_exists
-SELECT to_regclass(%(relation)s) IS NOT NULL;
+-- name: relation_kind
+-- No row where there is no such relation.
+SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%(relation)s);
 
 -- name: index_is_valid
 -- No row where there is no such index.

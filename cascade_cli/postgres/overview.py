@@ -62,17 +62,17 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenOrders:
-    """Mop-up orders that are not finished.
+class Orders:
+    """Mop-up orders.
 
     Attributes:
-        open: how many.
-        failed_before: of these, the ones that failed at least once.
-        oldest_age_s: None where there is none.
+        open: how many are not finished.
+        given_up: how many came to nothing, and were not given again since.
+        oldest_age_s: of the open ones; None where there is none.
     """
 
     open: int
-    failed_before: int
+    given_up: int
     oldest_age_s: float | None
 
 
@@ -163,20 +163,16 @@ class Overview:
 
     def backlog(self) -> tuple[Backlog, ...]:
         """What waits for the teacher, by reason."""
-        return self._rows("backlog", Backlog)
+        return self._rows("backlog", Backlog, names=self._id_type())
 
     def quarantined(self, quarantine_at: int) -> int:
         """How many events count as failed after so many interruptions."""
-        with self._pool.explained() as connection:
-            mapping = check_queue_table(connection, self._mapping)
-            types = types_of_columns(connection, mapping, mapping.queue.table)
-        names = {"id_type": sql.Identifier(*types[mapping.queue.id])}
-        (found,) = self._rows("quarantined", _Counted, {"quarantine_at": quarantine_at}, names)
+        (found,) = self._rows("quarantined", _Counted, {"quarantine_at": quarantine_at}, self._id_type())
         return found.events
 
-    def orders(self) -> OpenOrders:
-        """Mop-up orders that are not finished."""
-        return self._rows("orders", OpenOrders)[0]
+    def orders(self) -> Orders:
+        """Mop-up orders that are not finished, and that came to nothing."""
+        return self._rows("orders", Orders)[0]
 
     def receipts(self) -> Receipts:
         """Supersedings so far, and the last of them by number."""
@@ -188,6 +184,12 @@ class Overview:
     def workers(self) -> tuple[WorkerSeen, ...]:
         """Whoever holds claims, by name."""
         return self._rows("workers", WorkerSeen)
+
+    def _id_type(self) -> dict[str, sql.Composable]:
+        with self._pool.explained() as connection:
+            mapping = check_queue_table(connection, self._mapping)
+            types = types_of_columns(connection, mapping, mapping.queue.table)
+        return {"id_type": sql.Identifier(*types[mapping.queue.id])}
 
     def _rows(
         self,

@@ -18,13 +18,16 @@ GROUP BY producer, escalated, escalate_reason
 ORDER BY producer, last_day DESC, escalated, escalate_reason;
 
 -- name: backlog
+-- Led by the decisions; one whose row is gone, or was ended by somebody else, waits for nobody.
 SELECT
-    reason,
+    escalation.reason AS reason,
     count(*) AS events,
-    extract(epoch FROM clock_timestamp() - min(decided_at))::float8 AS oldest_age_s
-FROM {escalations}
-GROUP BY reason
-ORDER BY events DESC, reason;
+    extract(epoch FROM clock_timestamp() - min(escalation.decided_at))::float8 AS oldest_age_s
+FROM {escalations} AS escalation
+JOIN {queue} AS queue ON queue.{id} = escalation.queue_id::{id_type} AND queue.{event_id}::text = escalation.event_id
+WHERE queue.{status} IN ('pending', 'claimed')
+GROUP BY escalation.reason
+ORDER BY events DESC, escalation.reason;
 
 -- name: quarantined
 -- Led by the marks, of which there are few.
@@ -34,12 +37,12 @@ JOIN {queue} AS queue ON queue.{id} = mark.queue_id::{id_type}
 WHERE mark.interruptions >= %(quarantine_at)s AND queue.{status} = 'failed';
 
 -- name: orders
+-- There are as many as people have ordered.
 SELECT
-    count(*) AS open,
-    count(*) FILTER (WHERE attempts > 0) AS failed_before,
-    extract(epoch FROM clock_timestamp() - min(ordered_at))::float8 AS oldest_age_s
-FROM {orders}
-WHERE finished_at IS NULL;
+    count(*) FILTER (WHERE finished_at IS NULL) AS open,
+    count(*) FILTER (WHERE last_error IS NOT NULL) AS given_up,
+    extract(epoch FROM clock_timestamp() - min(ordered_at) FILTER (WHERE finished_at IS NULL))::float8 AS oldest_age_s
+FROM {orders};
 
 -- name: receipts
 SELECT count(*) AS kept, count(undone_at) AS undone FROM {receipts};

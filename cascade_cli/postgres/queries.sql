@@ -12,6 +12,9 @@ SELECT
 -- name: server_clock
 SELECT clock_timestamp();
 
+-- name: may_insert
+SELECT coalesce(has_table_privilege(to_regclass(%(table)s), 'INSERT'), false);
+
 -- name: table_state
 SELECT
     to_regclass(%(table)s) IS NOT NULL AS present,
@@ -34,6 +37,12 @@ FROM pg_attribute AS attribute
 JOIN pg_type AS type ON type.oid = attribute.atttypid
 JOIN pg_namespace AS namespace ON namespace.oid = type.typnamespace
 WHERE attribute.attrelid = to_regclass(%(table)s) AND attribute.attnum > 0 AND NOT attribute.attisdropped;
+
+-- name: lengths_of_columns
+-- Of texts that may have no more than so many characters.
+SELECT column_name::text AS name, character_maximum_length::integer AS characters
+FROM information_schema.columns
+WHERE table_schema = %(schema)s AND table_name = %(table)s AND character_maximum_length IS NOT NULL;
 
 -- name: from_moment
 {created_at} >= %(after_at)s

@@ -41,6 +41,22 @@ def types_of_columns(connection: Connection, mapping: ColumnMapping, table: str)
     return {name: (schema, type_name) for name, schema, type_name in found}
 
 
+def lengths_of_columns(connection: Connection, mapping: ColumnMapping, table: str) -> dict[str, int]:
+    """How many characters each column can hold; columns that hold any number are absent."""
+    values = {"schema": mapping.schema, "table": table}
+    return dict(connection.execute(QUERIES["lengths_of_columns"], values).fetchall())
+
+
+def check_events_table(connection: Connection, mapping: ColumnMapping) -> None:
+    """See that the events can be read.
+
+    Raises:
+        UsageError: the table or a column does not exist; says what is called nearly so, and which setting to write.
+        DependencyError: the table may not be read.
+    """
+    _check(connection, mapping, mapping.events, "postgres.events")
+
+
 def check_mapped_tables(connection: Connection, mapping: ColumnMapping) -> None:
     """See that both mapped tables can be read.
 
@@ -49,7 +65,7 @@ def check_mapped_tables(connection: Connection, mapping: ColumnMapping) -> None:
         DependencyError: the table may not be read.
     """
     _check(connection, mapping, mapping.traces, "postgres.traces")
-    _check(connection, mapping, mapping.events, "postgres.events")
+    check_events_table(connection, mapping)
 
 
 def is_readable(connection: Connection, mapping: ColumnMapping, table: str) -> bool | None:
@@ -57,6 +73,12 @@ def is_readable(connection: Connection, mapping: ColumnMapping, table: str) -> b
     state = connection.execute(QUERIES["table_state"], {"table": _quoted(connection, mapping, table)}).fetchone()
     present, readable = state or (False, False)
     return readable if present else None
+
+
+def may_insert(connection: Connection, mapping: ColumnMapping, table: str) -> bool:
+    """Whether rows may be added to a table; false where there is none."""
+    state = connection.execute(QUERIES["may_insert"], {"table": _quoted(connection, mapping, table)}).fetchone()
+    return state == (True,)
 
 
 def _check(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, setting: str) -> None:

@@ -18,7 +18,9 @@ from rig import Rig
 from saying import Saying
 from system_postgres import newest_binaries, system_postgres
 
-from cascade_cli.postgres import apply_migrations, embedded_postgres
+from cascade_cli.postgres import ColumnMapping, apply_migrations, embedded_postgres
+from cascade_cli.postgres.granting import grants
+from cascade_cli.postgres.graph import GraphMapping
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +58,17 @@ def rig(database: str) -> Iterator[Rig]:
     """Queues and writers over that database."""
     with Rig(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def ordinary_user(database: str) -> Iterator[str]:
+    """The connection string of a login that may what the role ``worker`` may, and no more."""
+    roles = sql.SQL("refused_login, refused_reader, refused_worker, refused_mop_up, refused_admin")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL(grants(ColumnMapping(), GraphMapping(), "refused_")))
+        connection.execute("CREATE ROLE refused_login LOGIN; GRANT refused_worker TO refused_login")
+        yield make_conninfo(database, user="refused_login")
+        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(roles))
 
 
 @pytest.fixture

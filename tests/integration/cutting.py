@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that hangs up after a COMMIT has reached the server, before its reply has come back."""
+"""A proxy before PostgreSQL that hangs up after a COMMIT, before its reply has come back, or passes nothing on."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class Cutter:
         self._listener.listen()
         self._open: list[socket.socket] = []
         self._left = 0
+        self._passing = threading.Event()
+        self._passing.set()
         self.cuts = 0
         self.dsn = make_conninfo(dsn, host=self._folder.name)
 
@@ -43,11 +45,21 @@ class Cutter:
     def __exit__(self, *_: object) -> None:
         for each in (self._listener, *self._open):
             _hang_up(each)
+        self._passing.set()
         self._folder.cleanup()
+
+    @property
+    def connections(self) -> int:
+        """That were ever made."""
+        return len(self._open) // 2
 
     def cut_after_commits(self, count: int) -> None:
         """Hang up after each of the next so many commits."""
         self._left = count
+
+    def freeze(self) -> None:
+        """Keep every connection open, and pass nothing on any more."""
+        self._passing.clear()
 
     def _accept(self) -> None:
         while True:
@@ -70,6 +82,7 @@ class Cutter:
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while sent := client.recv(65_536):
+                self._passing.wait()
                 cutting = self._left > 0 and _COMMIT in sent
                 if cutting:
                     self._left -= 1

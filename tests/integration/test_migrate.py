@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig, taught
+from saying import Saying
 
 from cascade_cli.app import run
 from cascade_cli.postgres import ColumnMapping, apply_migrations, planned_sql
@@ -21,6 +22,7 @@ from cascade_cli.postgres.queue import Lane
 from cascade_cli.postgres.scripts import migration_scripts
 
 OURS = [script.name for script in migration_scripts(with_team_tables=False)]
+AGES_INDEX = "idx_event_distillations_standing"
 QUEUE_INDEXES = ["idx_distillation_queue_pending", "idx_distillation_queue_leases"]
 # As the contract has it: no created_at, and a column that we know nothing of.
 TEAMS_QUEUE = (
@@ -28,6 +30,7 @@ TEAMS_QUEUE = (
     " status text NOT NULL DEFAULT 'pending', attempts integer NOT NULL DEFAULT 0, claimed_by text,"
     " claimed_at timestamptz, claim_expires_at timestamptz, last_error text, tenant text NOT NULL DEFAULT 't')"
 )
+NEW = [*OURS, AGES_INDEX]
 TEAMS_LEDGER = (
     "CREATE TABLE event_distillations (event_id text NOT NULL, producer text NOT NULL, llm_model text NOT NULL,"
     " system_prompt_hash text, escalated boolean, escalate_reason text,"
@@ -56,7 +59,7 @@ def test_the_command_applies_once_and_then_finds_nothing_missing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", empty_database)
     assert run(["migrate"]) == 0
-    assert capsys.readouterr().out.split() == ["Applied:", *(", ".join(OURS)).split()]
+    assert capsys.readouterr().out.split() == ["Applied:", *(", ".join(NEW)).split()]
     assert run(["migrate"]) == 0
     assert capsys.readouterr().out == "Nothing was missing.\n"
 
@@ -74,7 +77,7 @@ def test_tables_that_the_team_has_already_keep_their_columns_and_get_their_index
     execute(empty_database, "INSERT INTO distillation_queue (event_id) VALUES ('e1')")
     applied = apply_migrations(empty_database)
     ledger_indexes = ["idx_event_distillations_producer_time", "idx_event_distillations_reason"]
-    assert applied == [OURS[0], *ledger_indexes, *OURS[1:], *QUEUE_INDEXES]
+    assert applied == [OURS[0], *ledger_indexes, *OURS[1:], AGES_INDEX, *QUEUE_INDEXES]
     assert apply_migrations(empty_database) == []
     assert all(indexes(empty_database).values())
     mapping = ColumnMapping.of(
@@ -94,7 +97,43 @@ def test_tables_that_the_team_has_already_keep_their_columns_and_get_their_index
 def test_the_teams_tables_may_be_called_otherwise(empty_database: str) -> None:
     execute(empty_database, TEAMS_QUEUE.replace("distillation_queue", "jobs").replace("status", "state"))
     mapping = ColumnMapping.of("public", {}, {}, {"table": "jobs", "status": "state"})
-    assert apply_migrations(empty_database, mapping=mapping) == [*OURS, *QUEUE_INDEXES]
+    assert apply_migrations(empty_database, mapping=mapping) == [*NEW, *QUEUE_INDEXES]
+
+
+@pytest.mark.parametrize(
+    ("made", "advice"),
+    [
+        (
+            TEAMS_QUEUE.replace("PRIMARY KEY", "").removesuffix(")") + ") PARTITION BY LIST (tenant)",
+            'CREATE INDEX IF NOT EXISTS "idx_distillation_queue_pending" ON "public"."distillation_queue"',
+        ),
+        (
+            TEAMS_QUEUE.replace("distillation_queue", "jobs")
+            + "; CREATE VIEW distillation_queue AS SELECT * FROM jobs",
+            "the table behind it",
+        ),
+    ],
+)
+def test_a_queue_that_cannot_be_indexed_beside_traffic_keeps_nobody_from_the_rest(
+    empty_database: str, say: Saying, made: str, advice: str
+) -> None:
+    execute(empty_database, made)
+    for applied in (NEW, []):
+        status, data, said = say("migrate", DATABASE_URL=empty_database)
+        assert (status, data["applied"], data["left_out"]) == (0, applied, QUEUE_INDEXES)
+        assert advice in said
+    with psycopg.connect(empty_database) as connection:
+        assert planned_sql(empty_database) == ""
+        connection.execute("SELECT FROM cascade_control")
+
+
+def test_indexes_that_somebody_made_on_a_partitioned_queue_are_enough(empty_database: str, say: Saying) -> None:
+    execute(empty_database, TEAMS_QUEUE.replace("PRIMARY KEY", "").removesuffix(")") + ") PARTITION BY LIST (tenant)")
+    advised = say("migrate", DATABASE_URL=empty_database)[2]
+    script = "\n".join(line[line.index("CREATE INDEX") :] for line in advised.splitlines() if "CREATE INDEX" in line)
+    execute(empty_database, script)
+    _, data, said = say("migrate", DATABASE_URL=empty_database)
+    assert (data["left_out"], said) == ([], "")
 
 
 def test_an_index_that_was_left_half_made_is_made_again(database: str) -> None:
@@ -153,6 +192,9 @@ def test_a_worker_can_work_with_what_is_granted_and_deletes_nothing_from_the_gra
         mopping.execute("DELETE FROM entities")
     with Rig(roles["admin"]) as admin:
         admin.control.kill(who="ann")
+    rig.execute("DROP TABLE cascade_receipts")
+    rig.execute("DELETE FROM cascade_migrations WHERE name = %s", OURS[-1])
+    assert apply_migrations(roles["admin"]) == [OURS[-1]]
     with Rig(roles["reader"]) as reader:
         assert reader.control.read().killed
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

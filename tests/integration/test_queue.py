@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from rig import RULES, Rig, escalated, standing, taught
 
+from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.postgres.queue import LONGEST_ERROR, Claimed, Lane, Queue
@@ -37,6 +38,11 @@ class Known:
     expired: bool = False
     holder: Claimed | None = None
     writes: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody is to do anything about it any more."""
+        return self.state in ("done", "failed")
 
 
 @dataclass(slots=True)
@@ -159,7 +165,7 @@ class QueueMachine(RuleBasedStateMachine):
             " FROM distillation_queue q LEFT JOIN cascade_escalations e ON e.event_id = q.event_id",
         )
         assert {row[0]: row[1:] for row in rows} == {
-            event_id: (known.state, known.attempts, known.escalated and known.state != "done", known.writes)
+            event_id: (known.state, known.attempts, known.escalated and not known.ended, known.writes)
             for event_id, known in self.world.events.items()
         }
         assert all(known.writes <= 1 for known in self.world.events.values())
@@ -197,6 +203,12 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def _explore(rig: Rig, examples: int, steps: int) -> None:
+    """Short interleavings first, for one that fails is soon shrunk; a long one takes longer than anybody waits."""
+    _explored(rig, examples, 12, (Phase.generate, Phase.shrink))
+    _explored(rig, examples, steps, (Phase.generate,))
+
+
+def _explored(rig: Rig, examples: int, steps: int, phases: tuple[Phase, ...]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         partial(QueueMachine, rig),
         settings=settings(
@@ -205,6 +217,7 @@ def _explore(rig: Rig, examples: int, steps: int) -> None:
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
+            phases=phases,
         ),
     )
 
@@ -251,6 +264,18 @@ def test_a_failed_event_waits_with_full_jitter(rig: Rig) -> None:
     assert RULES.longest_wait_s(0) == 2.0
     assert RULES.longest_wait_s(3) == 16.0
     assert RULES.longest_wait_s(10_000) == RULES.retry_cap_s
+
+
+def test_what_has_failed_for_good_waits_for_the_teacher_no_more(rig: Rig) -> None:
+    queue = rig.queue(rules=replace(AT_ONCE, max_attempts=1, quarantine_at=1))
+    claims = rig.claimed("e1", "e2", "e3")
+    rig.writer(queue).write([escalated(claim) for claim in claims], Mode.FLIP)
+    queue.fail(queue.claim(Lane.TEACHER, 1)[0], "garbage")
+    queue.claim(Lane.TEACHER, 1)
+    rig.expire("e2")
+    queue.reap()
+    assert rig.statuses() == {"e1": "failed", "e2": "failed", "e3": "pending"}
+    assert rig.execute("SELECT event_id FROM cascade_escalations") == [("e3",)]
 
 
 def test_an_event_with_which_workers_die_is_claimed_alone_and_then_put_in_quarantine(rig: Rig) -> None:
@@ -319,6 +344,85 @@ def test_events_that_are_too_large_together_are_claimed_one_after_the_other(
     queue = rig.queue()
     assert [[claim.event_id for claim in queue.claim(Lane.STUDENT, 10)] for _ in range(2)] == [["e1", "e2"], ["e3"]]
     assert set(rig.statuses().values()) == {"claimed"}
+
+
+def test_events_are_weighed_as_they_are_and_not_as_they_are_stored(rig: Rig) -> None:
+    """Ten megabytes of one letter are stored in a hundred kilobytes, and are ten megabytes again once they are here."""
+    rig.enqueue("e1", "e2", "e3", "e4")
+    rig.execute("UPDATE events SET content = repeat('a', 6000000)")
+    rig.execute("UPDATE events SET attributes = jsonb_build_object('a', repeat('b', 6000000)) WHERE id = 'e2'")
+    assert [claim.event_id for claim in rig.queue().claim(Lane.STUDENT, 10)] == ["e1", "e2"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "ALTER TABLE events RENAME content TO body",
+        "ALTER TABLE events RENAME TO mails",
+        "ALTER TABLE events ALTER id TYPE bytea USING id::bytea",
+    ],
+)
+def test_what_is_claimed_and_cannot_be_fetched_is_given_back_uncharged(rig: Rig, broken: str) -> None:
+    rig.enqueue("e1", "e2")
+    queue = rig.queue()
+    rig.execute(broken)
+    with pytest.raises(CascadeError):
+        queue.claim(Lane.STUDENT, 10)
+    assert rig.execute("SELECT status, attempts, claimed_by FROM distillation_queue") == [("pending", 0, None)] * 2
+    assert rig.execute("SELECT FROM cascade_queue_marks") == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("ALTER TABLE events RENAME content TO body", '[postgres.events] content = "…"'),
+        ("ALTER TABLE events ALTER id TYPE uuid USING NULL", "[postgres.events]"),
+        ("ALTER TABLE distillation_queue ALTER claimed_by TYPE varchar(20)", "claimed_by"),
+        ("ALTER TABLE distillation_queue ALTER claimed_by TYPE uuid USING NULL", "[postgres.queue]"),
+        ("ALTER TABLE distillation_queue ALTER event_id TYPE bytea USING event_id::bytea", "[postgres.queue]"),
+        ("DROP TABLE cascade_queue_marks", "cascade migrate"),
+    ],
+)
+def test_what_a_worker_could_not_do_is_told_before_it_claims_anything(rig: Rig, broken: str, told: str) -> None:
+    rig.execute("ALTER TABLE events DROP CONSTRAINT events_pkey")
+    rig.execute(broken)
+    with pytest.raises(UsageError) as refused:
+        rig.queue().rehearse()
+    assert told in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_a_queue_in_order_is_rehearsed_without_a_trace(rig: Rig) -> None:
+    rig.enqueue("e1")
+    rig.queue().rehearse()
+    assert rig.execute("SELECT status, attempts, claimed_by FROM distillation_queue") == [("pending", 0, None)]
+
+
+def test_a_queue_of_other_types_works_in_full(rig: Rig) -> None:
+    """A status of its own type, and columns that hold less than we would write into them."""
+    rig.execute("DROP INDEX idx_distillation_queue_pending, idx_distillation_queue_leases")
+    rig.execute("ALTER TABLE distillation_queue DROP CONSTRAINT distillation_queue_status_check")
+    rig.execute("CREATE TYPE \"State of work\" AS ENUM ('pending', 'claimed', 'done', 'failed')")
+    rig.execute(
+        "ALTER TABLE distillation_queue ALTER status DROP DEFAULT,"
+        ' ALTER status TYPE "State of work" USING status::"State of work", ALTER status SET DEFAULT \'pending\','
+        " ALTER last_error TYPE varchar(20), ALTER attempts TYPE smallint, ALTER claimed_by TYPE varchar(50)"
+    )
+    rig.enqueue("e1", "e2", "e3")
+    queue = rig.queue(rules=replace(AT_ONCE, max_attempts=2, quarantine_at=1))
+    queue.rehearse()
+    for _ in range(2):
+        claims = queue.claim(Lane.STUDENT, 2)
+        assert [claim.event_id for claim in claims] == ["e1", "e2"]
+        queue.fail(claims[0], "a long story " * 10)
+        queue.release(claims[1:], "a long reason " * 10)
+    queue.claim(Lane.STUDENT, 1)
+    rig.expire("e2")
+    assert [reaped.failed for reaped in queue.reap()] == [True]
+    assert rig.execute("SELECT status::text, last_error FROM distillation_queue ORDER BY id") == [
+        ("failed", "a long story a long "),
+        ("failed", "quarantined: its cla"),
+        ("pending", None),
+    ]
 
 
 def test_an_event_that_cannot_be_read_is_claimed_with_its_problem(rig: Rig) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import psycopg
 import pytest
 from rig import Rig
 
+from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.ages import standing_events
+from cascade_cli.postgres.connection import compose
 from cascade_cli.postgres.queue import Lane
+from cascade_cli.postgres.superseding import MopUp
+from cascade_cli.postgres.superseding.locking import array_text
 
 # The embedded tables have these; on others `cascade migrate` makes them.
 _LIKELY = {"idx_distillation_queue_pending", "idx_distillation_queue_leases", "distillation_queue_pkey"}
@@ -23,11 +30,14 @@ _VALUES: dict[str, object] = {
     "event_ids": _SEVERAL,
     "fence": "w/1",
     "fences": _SEVERAL,
+    "final": False,
+    "mops_up": True,
     "flip_allowed": None,
     "killed": True,
     "lease_s": 60.0,
     "limit": 10,
     "llm_model": "m",
+    "longest_error": 20,
     "max_attempts": 3,
     "most_bytes": 1_000,
     "oldest_worker_version": None,
@@ -97,9 +107,28 @@ def test_claiming_reads_as_many_pages_with_thirty_times_as_many_rows_done(rig: R
     assert pages[1] <= pages[0] * 1.2 + 2 * 10
 
 
-def _explained(rig: Rig, explain: str, query: bytes) -> Any:
+def test_how_old_a_prompt_is_and_what_was_said_is_found_without_reading_everything(rig: Rig) -> None:
+    """Every worker asks for the age twice a minute while a prompt is new; ids may be of any type."""
+    rig.execute("ALTER TABLE events ALTER id TYPE uuid USING NULL")
+    rig.execute("INSERT INTO events (id) SELECT gen_random_uuid() FROM generate_series(1, 5000)")
+    ledger = "INSERT INTO event_distillations (event_id, producer, llm_model, system_prompt_hash)"
+    rig.execute(f"{ledger} SELECT id::text, 'student', 'm', 'old' FROM events")
+    rig.execute(f"{ledger} SELECT 'new', 'student', 'm', 'h'")
+    rig.execute("VACUUM ANALYZE")
+    mapping, ages = rig.mapping, read_named_sql(files("cascade_cli.postgres") / "ages.sql")
+    age = compose(ages["standing_events"], {"ledger": mapping.table("event_distillations")}).as_bytes(None)
+    assert standing_events(rig.pool, mapping, "h", 100) == 1
+    ids = [str(event_id) for (event_id,) in rig.execute("SELECT id FROM events LIMIT 2")]
+    said = {"prompt_hash": "h", "most": 100, "event_ids": ids, "queue_event_ids": array_text(ids)}
+    for query in (age, MopUp(mapping)._said):
+        plan = _explained(rig, "EXPLAIN (FORMAT JSON) ", query, said)
+        read = {(node["Node Type"], node.get("Relation Name")) for node in _nodes(plan)}
+        assert not read & {("Seq Scan", "event_distillations"), ("Seq Scan", "events")}, plan
+
+
+def _explained(rig: Rig, explain: str, query: bytes, values: Mapping[str, object] = _VALUES) -> Any:
     with psycopg.connect(rig.dsn) as connection:
-        ((plan,),) = connection.execute(explain.encode() + query, _VALUES).fetchall()
+        ((plan,),) = connection.execute(explain.encode() + query, values).fetchall()
         connection.rollback()
     return plan
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -9,7 +11,10 @@ from psycopg.conninfo import make_conninfo
 from rig import Rig, escalated, standing, taught_after_escalation
 from saying import Saying
 
+from cascade_cli.postgres import ColumnMapping
 from cascade_cli.postgres.control import Mode
+from cascade_cli.postgres.granting import ROLES, grants
+from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.overview import QUERIES
 from cascade_cli.postgres.queue import Lane
 
@@ -31,7 +36,10 @@ def busy(rig: Rig) -> Rig:
     rig.execute("INSERT INTO cascade_queue_marks (queue_id, interruptions) VALUES (%s, 5)", claims[7].queue_id)
     rig.execute("UPDATE event_distillations SET distilled_at = now() - interval '2 hours' WHERE event_id = 'e0'")
     rig.execute("UPDATE event_distillations SET distilled_at = now() - interval '2 days' WHERE event_id = 'e1'")
-    rig.execute("INSERT INTO cascade_mop_up_orders (event_id, reason, ordered_by) VALUES ('e0', 'x', 'ann')")
+    rig.execute(
+        "INSERT INTO cascade_mop_up_orders (event_id, reason, ordered_by, finished_at, last_error) VALUES"
+        " ('e0', 'x', 'ann', NULL, NULL), ('e1', 'x', 'ann', now(), 'garbage'), ('e2', 'x', 'ann', now(), NULL)"
+    )
     rig.execute("INSERT INTO cascade_receipts (event_id, before, after, undone_at) VALUES ('e2', '{}', '{}', now())")
     rig.control.unflip(who="breaker", reason="parse failures")
     return rig
@@ -50,12 +58,20 @@ def test_one_look_shows_everything(say: Saying, busy: Rig) -> None:
     ]
     assert [(each["reason"], each["events"]) for each in data["backlog"]] == [("high_value_class", 2)]
     assert data["quarantined"] == 1
-    assert (data["mop_up_orders"]["open"], data["receipts"]["kept"], data["receipts"]["undone"]) == (1, 1, 1)
+    assert (data["mop_up_orders"]["open"], data["mop_up_orders"]["given_up"]) == (1, 1)
+    assert (data["receipts"]["kept"], data["receipts"]["undone"]) == (1, 1)
     (receipt,) = data["receipts"]["latest"]
     assert (receipt["receipt_id"], receipt["event_id"], receipt["undone"]) == (1, "e2", True)
     assert [(each["worker"], each["held"], each["expired"]) for each in data["workers"]] == [("two", 1, 0)]
     assert data["switch"]["control_row"]["flip_allowed"] is False
     assert [each["action"] for each in data["switch"]["switches"]] == ["unflip"]
+
+
+def test_a_decision_about_a_row_that_is_gone_or_ended_by_hand_is_no_backlog(say: Saying, busy: Rig) -> None:
+    busy.execute("INSERT INTO cascade_escalations VALUES ('e9', '999', 'verifier')")
+    busy.execute("UPDATE distillation_queue SET status = 'done' WHERE event_id = 'e5'")
+    backlog = say("status", DATABASE_URL=busy.dsn)[1]["backlog"]
+    assert [(each["reason"], each["events"]) for each in backlog] == [("high_value_class", 1)]
 
 
 def test_a_worker_whose_leases_are_over_is_shown_as_such(say: Saying, busy: Rig) -> None:
@@ -100,7 +116,7 @@ def test_without_our_tables_it_says_what_makes_them_and_shows_the_rest(say: Sayi
         ("cascade_queue_marks", {"lanes", "quarantined"}),
         ("cascade_escalations", {"lanes", "backlog"}),
         ("event_distillations", {"ledger"}),
-        ("distillation_queue", {"lanes", "quarantined", "workers"}),
+        ("distillation_queue", {"lanes", "backlog", "quarantined", "workers"}),
     ],
 )
 def test_a_table_that_is_missing_costs_only_what_stands_in_it(
@@ -123,6 +139,27 @@ def test_a_table_that_may_not_be_read_costs_only_what_stands_in_it(say: Saying, 
     finally:
         busy.execute("DROP OWNED BY onlooker")
         busy.execute("DROP ROLE onlooker")
+
+
+@pytest.fixture
+def as_worker(database: str) -> Iterator[str]:
+    """A connection string of a member of the role ``worker``."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL(grants(ColumnMapping(), GraphMapping(), "seeing_")))
+        connection.execute("ALTER ROLE seeing_worker LOGIN")
+        yield make_conninfo(database, user="seeing_worker")
+        for role in ROLES:
+            connection.execute(sql.SQL(f"DROP OWNED BY seeing_{role}; DROP ROLE seeing_{role}"))
+
+
+def test_whoever_may_read_the_switch_sees_it_though_not_who_changed_it(say: Saying, busy: Rig, as_worker: str) -> None:
+    say("kill", "on", "--reason", "a drill", DATABASE_URL=busy.dsn)
+    status, data, _ = say("kill", DATABASE_URL=as_worker)
+    assert (status, data["control_row"]["killed"], data["control_row"]["reason"]) == (0, True, "a drill")
+    assert data["switches"] == []
+    status, data, _ = say("status", DATABASE_URL=as_worker)
+    assert (status, data["unknown"]) == (0, ["receipts"])
+    assert data["switch"]["control_row"]["killed"]
 
 
 def test_a_database_that_is_away_is_exit_4_and_the_switches_are_shown(say: Saying) -> None:

@@ -72,15 +72,14 @@ def _entities(connection: Connection) -> list[Mapping[str, Any]]:
 def test_the_ledger_says_that_the_teacher_was_asked_again_and_keeps_the_students_row(connection: Connection) -> None:
     _student(connection, _said("e1", ANN))
     connection.execute(
-        "INSERT INTO cascade_mop_up_orders (event_id, reason, ordered_by, claimed_by, claim_expires_at) "
-        "VALUES ('e1', 'r', 'somebody', 'w', now())"
+        "INSERT INTO cascade_mop_up_orders (event_id, reason, ordered_by) VALUES ('e1', 'r', 'somebody')"
     )
     _supersede(connection, _said("e1", ANN))
     rows = connection.execute(
         "SELECT producer, llm_model, system_prompt_hash, escalated, escalate_reason FROM event_distillations ORDER BY 1"
     ).fetchall()
     assert rows == [("student", "m", None, False, None), ("teacher", "t", "f1e0ff", True, "mop_up")]
-    orders = connection.execute("SELECT finished_at IS NOT NULL, claimed_by FROM cascade_mop_up_orders").fetchall()
+    orders = connection.execute("SELECT finished_at IS NOT NULL, last_error FROM cascade_mop_up_orders").fetchall()
     assert orders == [(True, None)]
     assert connection.execute("SELECT count(*) FROM cascade_touched_rows").fetchone() == (0,)
 

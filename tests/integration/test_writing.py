@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig, answer_of, escalated, standing, taught, taught_after_escalation
 
-from cascade_cli.errors import CascadeError, DependencyError
+from cascade_cli.errors import DependencyError
 from cascade_cli.policy import Policy
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.pool import Pool
@@ -285,10 +285,78 @@ def test_a_server_that_is_away_is_reported_and_nothing_is_charged(rig: Rig) -> N
 
 def test_a_table_that_is_missing_charges_nobody(rig: Rig) -> None:
     claims = rig.claimed("e1", "e2")
-    rig.execute("DROP TABLE entities")
-    with pytest.raises(CascadeError):
-        write(rig, [taught(claim) for claim in claims])
+    rig.execute("ALTER TABLE entities RENAME TO hidden")
+    writer = rig.writer(rig.queue())
+    report = writer.write([taught(claim) for claim in claims], Mode.FLIP)
+    assert {each.code for each in report.spared} == {"42P01"}
     assert rig.value("SELECT sum(attempts) FROM distillation_queue") == 0
+    rig.execute("ALTER TABLE hidden RENAME TO entities")
+    assert len(writer.write([each.outcome for each in report.spared], Mode.FLIP).written) == 2
+
+
+def refuse_by_trigger(rig: Rig, condition: str) -> None:
+    rig.execute(
+        "CREATE FUNCTION refusing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+        f" IF {condition} THEN RAISE EXCEPTION ''not allowed here''; END IF; RETURN NEW; END'"
+    )
+    rig.execute("CREATE TRIGGER refusing BEFORE INSERT ON entities FOR EACH ROW EXECUTE FUNCTION refusing()")
+
+
+def test_a_row_that_a_trigger_refuses_is_charged_where_others_were_written(rig: Rig) -> None:
+    refuse_by_trigger(rig, "NEW.name LIKE ''e13 %%''")
+    claims = rig.claimed(*(f"e{number}" for number in range(20)))
+    report = write(rig, [taught(claim) for claim in claims])
+    assert ([each.outcome.claim.event_id for each in report.charged], len(report.written)) == (["e13"], 19)
+    assert rig.execute("SELECT event_id, attempts FROM distillation_queue WHERE attempts > 0") == [("e13", 1)]
+
+
+def test_a_row_that_row_level_security_refuses_is_charged_where_others_were_written(
+    rig: Rig, ordinary_user: str
+) -> None:
+    rig.execute("ALTER TABLE entities ENABLE ROW LEVEL SECURITY")
+    rig.execute("CREATE POLICY most ON entities USING (true) WITH CHECK (name NOT LIKE 'e3 %%')")
+    claims = rig.claimed(*(f"e{number}" for number in range(6)))
+    with Pool(ordinary_user) as pool:
+        report = rig.writer(rig.queue(pool=pool), pool=pool).write([taught(claim) for claim in claims], Mode.FLIP)
+    assert ([each.outcome.claim.event_id for each in report.charged], len(report.written)) == (["e3"], 5)
+    assert "row-level security" in report.charged[0].error
+
+
+def test_where_nothing_else_is_written_nobody_is_charged(rig: Rig) -> None:
+    refuse_by_trigger(rig, "true")
+    claims = rig.claimed(*(f"e{number}" for number in range(40)))
+    report = write(rig, [taught(claim) for claim in claims])
+    assert (len(report.spared), {each.code for each in report.spared}) == (40, {"P0001"})
+    assert rig.execute("SELECT status, attempts, count(*) FROM distillation_queue GROUP BY 1, 2") == [
+        ("claimed", 0, 40)
+    ]
+
+
+def test_what_has_no_rows_for_a_table_proves_nothing_of_it(rig: Rig) -> None:
+    refuse_by_trigger(rig, "true")
+    first, second = rig.claimed("e1", "e2")
+    report = write(rig, [taught(first), replace(taught(second), extraction={})])
+    assert [each.claim.event_id for each in report.written] == ["e2"]
+    assert [each.outcome.claim.event_id for each in report.spared] == ["e1"]
+
+
+def test_a_guilty_event_that_comes_alone_is_charged_after_others_and_spared_before_them(rig: Rig) -> None:
+    refuse_by_trigger(rig, "NEW.name LIKE ''e1 %%''")
+    first, second = rig.claimed("e1", "e2")
+    writer = rig.writer(rig.queue())
+    assert len(writer.write([taught(first)], Mode.FLIP).spared) == 1
+    assert len(writer.write([taught(second)], Mode.FLIP).written) == 1
+    assert len(writer.write([taught(first)], Mode.FLIP).charged) == 1
+
+
+def test_a_queue_row_that_does_not_become_done_is_charged_alone(rig: Rig) -> None:
+    rig.execute(
+        "CREATE FUNCTION staying() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+        " IF NEW.status = ''done'' AND NEW.event_id = ''e1'' THEN RETURN NULL; END IF; RETURN NEW; END'"
+    )
+    rig.execute("CREATE TRIGGER staying BEFORE UPDATE ON distillation_queue FOR EACH ROW EXECUTE FUNCTION staying()")
+    report = write(rig, [taught(claim) for claim in rig.claimed("e0", "e1", "e2")])
+    assert ([each.outcome.claim.event_id for each in report.charged], len(report.written)) == (["e1"], 2)
 
 
 def test_what_is_mopped_up_replaces_the_students_write(rig: Rig) -> None:

@@ -189,6 +189,27 @@ def test_one_bad_event_costs_the_others_nothing() -> None:
     assert isinstance(second, CallFailed)
 
 
+def test_an_endpoint_that_goes_away_between_two_calls_takes_no_answer_back() -> None:
+    calls = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        block = json.loads(request.content)["messages"][1]["content"]
+        calls.append(block)
+        if len(calls) > 1:
+            return httpx.Response(404)
+        return httpx.Response(200, content=_answer('{"events": [{"index": 0, "facts": []}]}'))
+
+    async def ask() -> list[object]:
+        async with _caller(respond) as caller:
+            return list(await TeacherClient(caller, "system").ask(["a", "b", "c"], ["1", "2", "3"]))
+
+    first, *others = asyncio.run(ask())
+    assert first == {"facts": []}
+    assert [each.kind.name for each in others] == ["no_such_model", "no_such_model"]
+    # The third was not even asked about.
+    assert calls == ["a\n\nb\n\nc", "b"]
+
+
 # What is sent
 
 

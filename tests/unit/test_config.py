@@ -230,3 +230,13 @@ def test_columns_are_mapped_in_tables_of_their_own(tmp_path: Path) -> None:
 )
 def test_connection_strings_and_passwords_are_masked(text: str, shown: str) -> None:
     assert redact(text, ["SECRET-KEY", "a"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "most"),
+    [("CONCURRENT_LLM_CALLS", 1_000), ("EVENTS_PER_LLM_CALL", 1_000)],
+)
+def test_a_number_that_would_take_the_machine_is_refused(variable: str, most: int) -> None:
+    load_settings(environment={variable: str(most)})
+    with pytest.raises(UsageError, match=f"a whole number from 1 to {most}"):
+        load_settings(environment={variable: str(most + 1)})

@@ -186,11 +186,11 @@ def test_during_an_outage_one_probe_at_a_time_is_made_and_ever_less_often() -> N
     pauses = []
     for _ in range(8):
         began = clock.now
-        while not outages.may_call():
+        while (probe := outages.may_call()) is None:
             clock.now += 0.25
         assert not outages.may_call()
         pauses.append(clock.now - began)
-        outages.failed()
+        outages.failed(probe)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -219,8 +219,29 @@ def test_a_probe_that_had_nothing_to_ask_leaves_the_next_one_free() -> None:
     outages = Outages(clock)
     _fail_for(outages, clock, 31)
     clock.now += 1
+    probe = outages.may_call()
+    assert probe is not None
+    outages.ended(probe)
     assert outages.may_call()
-    outages.not_called()
+
+
+def test_a_call_from_before_the_outage_that_ends_during_a_probe_permits_no_second_one() -> None:
+    clock = Clock()
+    outages = Outages(clock)
+    before = outages.may_call()
+    assert before is not None
+    _fail_for(outages, clock, 31)
+    clock.now += 1
+    probe = outages.may_call()
+    assert probe is not None
+    outages.failed(before)
+    outages.ended(before)
+    clock.now += 0.5
+    assert not outages.may_call()
+    outages.failed(probe)
+    clock.now += 1
+    assert not outages.may_call()
+    clock.now += 1
     assert outages.may_call()
 
 
@@ -307,3 +328,13 @@ def test_a_breaker_opens_by_the_lower_bound_alone(most: float) -> None:
         share = wilson(bad, WINDOW_ANSWERS)
         assert share is not None
         assert (breaker.opens is not None) == (share.low > most)
+
+
+def test_a_breaker_begins_anew_with_the_flip_that_a_person_gives_back() -> None:
+    breaker = Breaker("student_parse_fail", most=0.05)
+    for _ in range(200):
+        breaker.saw(["student_parse_fail"])
+    assert breaker.opens is not None
+    breaker.forget()
+    breaker.saw(["student_parse_fail"])
+    assert breaker.opens is None

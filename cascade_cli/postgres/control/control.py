@@ -109,9 +109,9 @@ class Control:
             DependencyError: the server cannot be reached or refuses.
         """
         parts = {
-            "policy_fingerprint": policy_fingerprint,
-            "oldest_worker_version": oldest_worker_version,
-            "rollout_stage": rollout_stage,
+            "policy_fingerprint": cleansed(policy_fingerprint),
+            "oldest_worker_version": cleansed(oldest_worker_version),
+            "rollout_stage": cleansed(rollout_stage),
         }
         return self._change("approve", who, reason, parts)
 

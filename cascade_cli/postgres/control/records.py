@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 _NUMBERS: Final = re.compile(r"\d+")
+_VERSION: Final = re.compile(r"\d{1,9}(\.\d{1,9}){,9}", re.ASCII)
 
 
 class Mode(IntEnum):
@@ -55,6 +56,8 @@ class Switch:
         if self.policy_fingerprint not in {None, policy_fingerprint}:
             return f"policy {policy_fingerprint} is not the approved one, {self.policy_fingerprint}"
         oldest = self.oldest_worker_version
+        if oldest is not None and not _VERSION.fullmatch(oldest):
+            return "the oldest version that is admitted is no version"
         if oldest is not None and _parts(worker_version) < _parts(oldest):
             return f"version {worker_version} is older than {oldest}, the oldest that is admitted"
         return None

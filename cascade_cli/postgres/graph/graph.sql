@@ -20,7 +20,7 @@ written AS (
     -- A row that carries the ids already is another's, or was written before: it is left as it is.
     WHERE NOT COALESCE(held.{provenance}, '{{}}') @> excluded.{provenance}
     RETURNING
-        {written_values}, held.{id} AS row_id, held.xmax = 0 AS created, cardinality(held.{provenance}) AS supporters
+        {written_values}, held.{id} AS row_id, {created} AS created, cardinality(held.{provenance}) AS supporters
 )
 SELECT
     written.row_id::text AS row_id,
@@ -35,6 +35,15 @@ FROM written
 JOIN given ON {same_key}
 LEFT JOIN {table} AS held ON held.{id} = written.row_id AND NOT written.created
 ORDER BY given.place;
+
+-- name: created
+held.xmax = 0
+
+-- name: created_in_a_partition
+-- Rows that go through a partitioned table have no system columns to tell by: one that was made here was not there before,
+-- and bears an event of the batch first. One that somebody made meanwhile, for no event at all, would be taken for ours.
+held.{provenance}[1] IN (SELECT unnest(event_ids) FROM given)
+    AND NOT EXISTS (SELECT FROM {table} AS before WHERE before.{id} = held.{id})
 
 -- name: fill
 -- What the first event said stays.
@@ -72,6 +81,32 @@ FROM unnest(
     %(created)s::boolean[], %(before)s::text[], %(after)s::text[]
 ) AS touched (event_id, table_name, row_id, created, before, after)
 ON CONFLICT DO NOTHING;
+
+-- name: partitioned
+SELECT section
+FROM unnest(%(sections)s::text[], %(tables)s::text[]) AS named (section, name)
+JOIN pg_class ON pg_class.oid = to_regclass(name) AND relkind = 'p';
+
+-- name: has_rows_of_its_own
+-- Of a view, what conflicts cannot be told.
+SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(%(table)s);
+
+-- name: columns_to_be_filled
+-- By whoever writes a row, for neither the table nor a trigger (for each row, before, of inserts) does.
+SELECT attribute.attname
+FROM pg_attribute AS attribute
+JOIN pg_type AS type ON type.oid = attribute.atttypid
+WHERE attribute.attrelid = to_regclass(%(table)s) AND attribute.attnum > 0 AND NOT attribute.attisdropped
+    AND attribute.attnotnull AND NOT attribute.atthasdef AND type.typdefault IS NULL
+    AND attribute.attidentity = '' AND attribute.attgenerated = ''
+    AND NOT EXISTS (
+        SELECT FROM pg_trigger WHERE tgrelid = attribute.attrelid AND NOT tgisinternal AND tgtype & 7 = 7
+    )
+ORDER BY attribute.attnum;
+
+-- name: bound_wait
+-- Planning a statement locks its table, for a moment.
+SELECT set_config('lock_timeout', '1s', true);
 
 -- name: columns_of_table
 SELECT attname FROM pg_attribute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -73,13 +73,22 @@ class Graph:
 
     Args:
         mapping: what tables and columns are called; the contract's names unless given.
+        partitioned: the sections whose tables are.
     """
 
-    def __init__(self, mapping: GraphMapping | None = None) -> None:
+    def __init__(self, mapping: GraphMapping | None = None, partitioned: Collection[str] = ()) -> None:
         self.mapping = mapping or GraphMapping()
-        self._upserts = {table.section: _upsert(self.mapping, table) for table in self.mapping.tables}
+        self._upserts = {
+            table.section: upsert_statement(self.mapping, table, partitioned=table.section in partitioned)
+            for table in self.mapping.tables
+        }
         names = {"touched": self.mapping.named(TOUCHED_TABLE)}
         self._record = compose(QUERIES["record_touched"], names).as_bytes(None)
+
+    @staticmethod
+    def open(connection: Connection, mapping: GraphMapping) -> Graph:
+        """Look at the tables, and be ready to write them."""
+        return Graph(mapping, partitioned_sections(connection, mapping))
 
     def upsert(self, connection: Connection, writes: Sequence[GraphWrite]) -> tuple[Touched, ...]:
         """Write what a batch of events became.
@@ -147,7 +156,21 @@ def _gather(batch: dict[Key, Pending], row: dict[str, Value], names: Key, event_
         batch[key] = Pending(row, [event_id])
 
 
-def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
+def partitioned_sections(connection: Connection, mapping: GraphMapping) -> frozenset[str]:
+    """The sections whose tables are partitioned; a table that is not there is none."""
+    tables = {table.section: mapping.named(table.table).as_string(connection) for table in mapping.tables}
+    values = {"sections": list(tables), "tables": list(tables.values())}
+    return frozenset(section for (section,) in connection.execute(QUERIES["partitioned"], values))
+
+
+def upsert_statement(mapping: GraphMapping, table: GraphTable, *, partitioned: bool) -> bytes:
+    """The statement that writes a batch into one table.
+
+    Args:
+        mapping: says which schema.
+        table: the table.
+        partitioned: whether it is.
+    """
     columns = tuple(table.columns)
     names: dict[str, sql.Composable] = {
         "table": mapping.named(table.table),
@@ -161,6 +184,7 @@ def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
         "same_key": joined("written.{name} = given.{name}", table, table.key, between=" AND "),
         "accretions": sql.SQL(" ").join(_accretion(table, name) for name in table.accreting),
     }
+    names["created"] = compose(QUERIES["created_in_a_partition" if partitioned else "created"], names)
     return compose(QUERIES["upsert"], names | _images(table, names)).as_bytes(None)
 
 

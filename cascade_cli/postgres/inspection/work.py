@@ -16,7 +16,7 @@ from cascade_cli.postgres.granting import Need, needs_of_worker
 from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.postgres.inspection.server import QUERIES, server_state
 from cascade_cli.postgres.mapping import ColumnMapping
-from cascade_cli.postgres.migrating import REGISTER, missing_steps
+from cascade_cli.postgres.migrating import REGISTER, indexes_left_out, missing_steps
 from cascade_cli.postgres.tables import check_queue_table, is_readable
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def _to_be_made(
     if is_readable(connection, mapping, REGISTER) is False:
         return None, ()
     steps = missing_steps(dsn, mapping=mapping)
-    return tuple(step.name for step in steps if step.transactional), tuple(
-        step.name for step in steps if not step.transactional
-    )
+    missing = [step.name for step in steps if not step.transactional]
+    left_out = [index.name for index in indexes_left_out(dsn, mapping)]
+    return tuple(step.name for step in steps if step.transactional), (*missing, *left_out)
 
 
 def _long_locks(connection: Connection, tables: Sequence[str], old_s: float) -> tuple[LongLock, ...]:

@@ -1,12 +1,18 @@
 -- What the live worker keeps for itself. Ids of the team's rows are held as text, whatever their type; there is no
 -- foreign key and no trigger on the team's tables, so none of theirs is ever locked or slowed down by ours.
 
--- Decisions to escalate that wait for the teacher: the teacher lane. The queue row itself is pending.
+-- How old a prompt is, is asked of the ledger by every worker while the prompt is new.
+CREATE INDEX IF NOT EXISTS idx_event_distillations_standing
+    ON event_distillations (system_prompt_hash) WHERE producer = 'student' OR escalate_reason = 'random_sample';
+
+-- Decisions to escalate that wait for the teacher: the teacher lane. The queue row itself is pending. A queue may have
+-- several rows of one event; each has its own decision.
 CREATE TABLE IF NOT EXISTS cascade_escalations (
-    event_id   text        PRIMARY KEY,
+    event_id   text        NOT NULL,
     queue_id   text        NOT NULL,
     reason     text        NOT NULL CHECK (reason <> ''),
-    decided_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (event_id, queue_id)
 );
 
 CREATE INDEX IF NOT EXISTS idx_cascade_escalations_time ON cascade_escalations (decided_at, event_id);
@@ -59,18 +65,16 @@ CREATE TABLE IF NOT EXISTS cascade_touched_rows (
     PRIMARY KEY (event_id, table_name, row_key)
 );
 
--- Student-written events that the teacher is to distil again, with a lease of their own beside the queue's.
+-- Student-written events that the teacher is to distil again; leases and attempts are the queue's. One that is finished
+-- with an error was given up: what the student wrote stands, and it may be ordered again.
 CREATE TABLE IF NOT EXISTS cascade_mop_up_orders (
-    event_id         text        PRIMARY KEY,
-    reason           text        NOT NULL CHECK (reason <> ''),
-    ordered_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-    ordered_by       text        NOT NULL,
-    attempts         integer     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-    claimed_by       text,
-    claim_expires_at timestamptz,
-    last_error       text,
-    finished_at      timestamptz,
-    CHECK ((claimed_by IS NULL) = (claim_expires_at IS NULL))
+    event_id    text        PRIMARY KEY,
+    reason      text        NOT NULL CHECK (reason <> ''),
+    ordered_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ordered_by  text        NOT NULL,
+    finished_at timestamptz,
+    last_error  text,
+    CHECK (last_error IS NULL OR finished_at IS NOT NULL)
 );
 
 CREATE INDEX IF NOT EXISTS idx_cascade_mop_up_orders_open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -10,12 +11,14 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from psycopg import sql
+import psycopg
+from psycopg import errors, sql
 from psycopg.rows import class_row
 
+from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.named_sql import read_named_sql
 from cascade_cli.postgres.cleansing import cleansed
-from cascade_cli.postgres.connection import compose
+from cascade_cli.postgres.connection import compose, is_passing, redacted, told
 from cascade_cli.postgres.decoding import StoredEvent, UnreadableError, event_of
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
@@ -28,7 +31,13 @@ from cascade_cli.postgres.queue.records import (
     QueueSettings,
     Reaped,
 )
-from cascade_cli.postgres.tables import check_queue_table, types_of_columns
+from cascade_cli.postgres.tables import (
+    check_events_table,
+    check_queue_table,
+    lengths_of_columns,
+    may_insert,
+    types_of_columns,
+)
 
 if TYPE_CHECKING:
     from cascade_cli.postgres.connection import Connection
@@ -37,10 +46,15 @@ QUERIES: Final = read_named_sql(files("cascade_cli.postgres.queue") / "queue.sql
 LONGEST_ERROR: Final = 1_024
 """Characters of ``last_error``."""
 MOST_BYTES: Final = 16_000_000
-"""Of the events of one claim, before decompression: a batch of very large ones must fit into memory."""
+"""Of the events of one claim: a batch of very large ones must fit into memory."""
 _READY: Final = {Lane.STUDENT: "ready_for_student", Lane.TEACHER: "ready_for_teacher"}
 _REAPED_AT_ONCE: Final = 1_000
 _EMPTY: Final = LaneState(0, 0, 0, None, None)
+_TYPES: Final = (
+    "Of the columns under [postgres.queue], status is a text or an enum of pending, claimed, done and failed,"
+    " attempts a number, claimed_by a text of 100 characters or more, and event_id of the type that id has under"
+    " [postgres.events]."
+)
 
 
 class Queue:
@@ -51,21 +65,28 @@ class Queue:
 
     Attributes:
         settings: the rules.
+        mops_up: whether it may replace what a student wrote; else that is left to workers that may.
         names: what stands for each name in braces of the statements; the writing ones share them.
     """
 
     def __init__(
         self,
         pool: Pool,
+        mapping: ColumnMapping,
         names: Mapping[str, sql.Composable],
+        longest_error: int,
+        mops_up: bool,
         settings: QueueSettings,
         worker: str,
         random: Random,
         new_id: Callable[[], str],
     ) -> None:
         self.settings = settings
+        self.mops_up = mops_up
         self.names = names
         self._pool = pool
+        self._mapping = mapping
+        self._longest_error = longest_error
         self._worker = worker
         self._random = random
         self._new_id = new_id
@@ -104,14 +125,39 @@ class Queue:
         with pool.explained() as connection:
             mapping = check_queue_table(connection, mapping)
             types = types_of_columns(connection, mapping, mapping.queue.table)
+            lengths = lengths_of_columns(connection, mapping, mapping.queue.table)
+            mops_up = may_insert(connection, mapping, "cascade_receipts")
         names = {
             **mapping.event_names(),
             **mapping.queue_names(),
             "id_type": sql.Identifier(*types[mapping.queue.id]),
+            "status_type": sql.Identifier(*types[mapping.queue.status]),
             "marks": mapping.table("cascade_queue_marks"),
             "escalations": mapping.table("cascade_escalations"),
+            "orders": mapping.table("cascade_mop_up_orders"),
         }
-        return Queue(pool, names, settings, worker, random, new_id)
+        longest_error = min(LONGEST_ERROR, lengths.get(mapping.queue.last_error, LONGEST_ERROR))
+        return Queue(pool, mapping, names, longest_error, mops_up, settings, worker, random, new_id)
+
+    def rehearse(self) -> None:
+        """Have the server plan every statement, so that one that it would refuse is found before anything is claimed.
+
+        Raises:
+            UsageError: a table or column is missing, or of a type with which nothing can be claimed; says the cure.
+            DependencyError: the server cannot be reached, or a privilege is missing.
+        """
+        with self._pool.explained() as connection:
+            check_events_table(connection, self._mapping)
+            try:
+                for query in (*self._claims.values(), *self._queries.values()):
+                    connection.execute(b"EXPLAIN " + query, self._values_to_rehearse())
+            except (errors.UndefinedTable, errors.InsufficientPrivilege):
+                raise
+            except psycopg.Error as error:
+                if is_passing(error):
+                    raise
+                refused = f"{redacted(self._pool.dsn)}: the queue cannot be worked on: {told(error)}."
+                raise UsageError(refused, hint=_TYPES) from error
 
     def claim(self, lane: Lane, limit: int) -> tuple[Claimed, ...]:
         """Take up to ``limit`` waiting events of a lane for the length of a lease; attempts stay as they are.
@@ -125,14 +171,20 @@ class Queue:
             ``MOST_BYTES``; one alone where its workers died before.
 
         Raises:
-            DependencyError: the server cannot be reached or refuses; what it had given out by then expires.
+            DependencyError: the server cannot be reached or refuses; what it had given out by then is given back, or
+                expires.
+            UsageError: a table or a column of the events is not there; what was given out is given back.
         """
         fence = f"{self._worker}/{self._new_id()}"
-        rules = {"max_attempts": self.settings.max_attempts, "alone_from": self.settings.alone_from}
+        rules = {
+            "max_attempts": self.settings.max_attempts,
+            "alone_from": self.settings.alone_from,
+            "mops_up": self.mops_up,
+        }
         values = {"fence": fence, "limit": limit, "lease_s": self.settings.lease_s, **rules}
         with self._pool.explained() as connection:
             taken = [queue_id for (queue_id,) in connection.execute(self._claims[lane], values)]
-            claims = self._fetched(connection, taken, fence) if taken else []
+            claims = self._fetched_or_given_back(connection, taken, fence) if taken else []
         # The largest events of a claim that is too large, and what another worker escalated between our look at the
         # decisions and our lock on the row, are for whoever comes next.
         kept = [claim for claim in claims if lane is Lane.TEACHER or claim.escalation is None]
@@ -163,14 +215,18 @@ class Queue:
         Raises:
             DependencyError: the server cannot be reached or refuses.
         """
-        return self._held("release", claims, {"reason": _told(reason)})
+        return self._held("release", claims, {"reason": self._told(reason)})
 
-    def fail(self, claim: Claimed, error: str) -> Failure | None:
+    def fail(self, claim: Claimed, error: str, *, final: bool = False) -> Failure | None:
         """Charge a genuine failure: the event waits with full jitter, or has failed for good at the last attempt.
+
+        A mopping up that has failed for good leaves the student's write as it stands: the row is done as before, and
+        the order is closed, so that it may be given again.
 
         Args:
             claim: what was tried.
-            error: what went wrong; cut to ``LONGEST_ERROR`` characters.
+            error: what went wrong; cut to ``LONGEST_ERROR`` characters, or what the column holds.
+            final: no further try can end otherwise.
 
         Returns:
             None where the claim is no longer ours, and nothing was charged.
@@ -179,15 +235,14 @@ class Queue:
             DependencyError: the server cannot be reached or refuses.
         """
         wait_s = self._random.uniform(0, self.settings.longest_wait_s(claim.attempts))
-        values = {"queue_id": claim.queue_id, "fence": claim.fence, "wait_s": wait_s, "error": _told(error)}
+        values = {"queue_id": claim.queue_id, "fence": claim.fence, "wait_s": wait_s, "error": self._told(error)}
+        rules = {"max_attempts": self.settings.max_attempts, "final": final}
         with self._pool.explained() as connection:
-            charged = connection.execute(
-                self._queries["fail"], {**values, "max_attempts": self.settings.max_attempts}
-            ).fetchone()
+            charged = connection.execute(self._queries["fail"], values | rules).fetchone()
         if charged is None:
             return None
-        attempts, final = charged
-        return Failure(attempts, final, 0.0 if final else wait_s)
+        attempts, has_failed = charged
+        return Failure(attempts, has_failed, 0.0 if has_failed else wait_s)
 
     def reap(self) -> tuple[Reaped, ...]:
         """Take back claims whose lease has expired, whoever held them: one interruption more, and no attempt.
@@ -199,8 +254,9 @@ class Queue:
             DependencyError: the server cannot be reached or refuses.
         """
         rules = {"max_attempts": self.settings.max_attempts, "quarantine_at": self.settings.quarantine_at}
+        values = {"limit": _REAPED_AT_ONCE, "longest_error": self._longest_error}
         with self._pool.explained() as connection, connection.cursor(row_factory=class_row(Reaped)) as cursor:
-            cursor.execute(self._queries["reap"], {"limit": _REAPED_AT_ONCE, **rules})
+            cursor.execute(self._queries["reap"], values | rules)
             return tuple(cursor)
 
     def lanes(self) -> Mapping[Lane, LaneState]:
@@ -210,9 +266,19 @@ class Queue:
             DependencyError: the server cannot be reached or refuses.
         """
         with self._pool.explained() as connection:
-            found = connection.execute(self._queries["lane_states"], {"max_attempts": self.settings.max_attempts})
+            rules = {"max_attempts": self.settings.max_attempts, "mops_up": self.mops_up}
+            found = connection.execute(self._queries["lane_states"], rules)
             states = {Lane.TEACHER if escalated else Lane.STUDENT: LaneState(*state) for escalated, *state in found}
         return {lane: states.get(lane, _EMPTY) for lane in Lane}
+
+    def _fetched_or_given_back(self, connection: Connection, queue_ids: Sequence[str], fence: str) -> list[Claimed]:
+        try:
+            return self._fetched(connection, queue_ids, fence)
+        except Exception:
+            # Whatever it was: held to the end of their lease, they would be taken for events that kill workers.
+            with suppress(CascadeError):
+                self._give_back(queue_ids, fence)
+            raise
 
     def _fetched(self, connection: Connection, queue_ids: Sequence[str], fence: str) -> list[Claimed]:
         values = {"queue_ids": queue_ids, "fence": fence, "most_bytes": MOST_BYTES}
@@ -225,6 +291,21 @@ class Queue:
             values = {"queue_ids": list(queue_ids), "fences": [fence] * len(queue_ids), "reason": None}
             with self._pool.explained() as connection:
                 connection.execute(self._queries["release"], values)
+
+    def _told(self, text: str | None) -> str | None:
+        return None if text is None else cleansed(text)[: self._longest_error]
+
+    def _values_to_rehearse(self) -> dict[str, object]:
+        return {
+            **dict.fromkeys(("alone_from", "limit", "longest_error", "max_attempts", "most_bytes", "quarantine_at"), 1),
+            **dict.fromkeys(("lease_s", "wait_s"), 1.0),
+            **dict.fromkeys(("queue_id", "error", "reason")),
+            "queue_ids": [],
+            "fences": [],
+            "fence": f"{self._worker}/{self._new_id()}",
+            "final": False,
+            "mops_up": True,
+        }
 
     def _held(self, query: str, claims: Collection[Claimed], values: Mapping[str, object]) -> frozenset[str]:
         if not claims:
@@ -269,12 +350,10 @@ class _StoredClaim(StoredEvent):
 
 
 # Queries that are parts of others.
-_PARTS: Final = frozenset({"held", "claim", *_READY.values()})
+_PARTS: Final = frozenset({"held", "claim", "closed", *_READY.values()})
 
 
 def _parts(names: Mapping[str, sql.Composable], ready: str = "ready_for_student") -> dict[str, sql.Composable]:
-    return {**names, "held": compose(QUERIES["held"], names), "ready": compose(QUERIES[ready], names)}
-
-
-def _told(text: str | None) -> str | None:
-    return None if text is None else cleansed(text)[:LONGEST_ERROR]
+    return {**names, "ready": compose(QUERIES[ready], names)} | {
+        part: compose(QUERIES[part], names) for part in ("held", "closed")
+    }

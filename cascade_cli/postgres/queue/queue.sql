@@ -18,7 +18,8 @@ LIMIT %(limit)s
 FOR UPDATE OF queue SKIP LOCKED
 
 -- name: ready_for_teacher
--- Led by the decisions, oldest first: there are few of them, however many rows are pending.
+-- Led by the decisions, oldest first: there are few of them, however many rows are pending. What is to be mopped up is
+-- for a worker that may.
 SELECT queue.{id} AS id, coalesce(mark.interruptions, 0) AS interruptions, escalation.decided_at AS decided_at
 FROM {escalations} AS escalation
 JOIN {queue} AS queue ON queue.{id} = escalation.queue_id::{id_type}
@@ -26,6 +27,7 @@ LEFT JOIN {marks} AS mark ON mark.queue_id = escalation.queue_id
 WHERE queue.{status} = 'pending'
     AND queue.{event_id}::text = escalation.event_id
     AND queue.{attempts} < %(max_attempts)s
+    AND (%(mops_up)s OR escalation.reason <> 'mop_up')
     AND (mark.not_before IS NULL OR mark.not_before <= clock_timestamp())
 ORDER BY escalation.decided_at, escalation.event_id
 LIMIT %(limit)s
@@ -56,8 +58,8 @@ RETURNING queue.{id}::text AS queue_id;
 
 -- name: fetch_claimed
 -- A statement of its own, for it must see decisions that were persisted while the claim waited for its locks. Sizes are
--- summed over compressed values, which need not be fetched for it; there is always a first row. Times as JSON have one
--- form whatever the session's habits are.
+-- summed as they will be here; that of a text need not be unpacked for it. There is always a first row. Times as JSON
+-- have one form whatever the session's habits are.
 WITH weighed AS (
     SELECT
         queue.{id} AS id,
@@ -71,7 +73,7 @@ WITH weighed AS (
         {disclosure_class} AS disclosure_class,
         {source_kind} AS source_kind,
         {emitted_at} AS emitted_at,
-        sum(coalesce(pg_column_size({content}), 0) + coalesce(pg_column_size({attributes}), 0))
+        sum(coalesce(octet_length({content}::text), 0) + coalesce(octet_length({attributes}::text), 0))
             OVER (ORDER BY queue.{id} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM {queue} AS queue
     LEFT JOIN {events} AS event ON {event_key} = queue.{event_id}
@@ -110,6 +112,18 @@ WHERE queue.{status} = 'claimed'
 ORDER BY queue.{id}
 FOR UPDATE OF queue
 
+-- name: closed
+-- What has failed for good waits for nobody. A mopping up that has is closed, and leaves the student's write as it is.
+dropped AS (
+    DELETE FROM {escalations} AS escalation USING ended
+    WHERE ended.final AND escalation.event_id = ended.event_id AND escalation.queue_id = ended.queue_id
+    RETURNING escalation.event_id AS event_id, escalation.reason AS reason, ended.error AS error
+), given_up AS (
+    UPDATE {orders} AS placed SET finished_at = clock_timestamp(), last_error = dropped.error
+    FROM dropped
+    WHERE dropped.reason = 'mop_up' AND placed.event_id = dropped.event_id AND placed.finished_at IS NULL
+)
+
 -- name: renew
 WITH held AS MATERIALIZED (
     {held}
@@ -136,10 +150,18 @@ RETURNING queue.{id}::text AS queue_id;
 
 -- name: fail
 -- The only statement that charges. One whose lease has expired is not charged: that is an interruption.
-WITH failed AS (
+WITH ended AS (
     UPDATE {queue} AS queue
     SET {attempts} = queue.{attempts} + 1,
-        {status} = CASE WHEN queue.{attempts} + 1 >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+        {status} = (CASE
+            WHEN NOT %(final)s AND queue.{attempts} + 1 < %(max_attempts)s THEN 'pending'
+            WHEN EXISTS (
+                SELECT FROM {escalations} AS escalation
+                WHERE escalation.event_id = queue.{event_id}::text AND escalation.queue_id = queue.{id}::text
+                    AND escalation.reason = 'mop_up'
+            ) THEN 'done'
+            ELSE 'failed'
+        END)::{status_type},
         {claimed_by} = NULL,
         {claimed_at} = NULL,
         {claim_expires_at} = NULL,
@@ -148,19 +170,24 @@ WITH failed AS (
         AND queue.{status} = 'claimed'
         AND queue.{claimed_by} = %(fence)s
         AND queue.{claim_expires_at} > clock_timestamp()
-    RETURNING queue.{id}::text AS queue_id, queue.{attempts} AS attempts, queue.{status} = 'failed' AS final
+    RETURNING
+        queue.{id}::text AS queue_id,
+        queue.{event_id}::text AS event_id,
+        queue.{attempts} AS attempts,
+        queue.{last_error}::text AS error,
+        queue.{status} <> 'pending' AS final
 ), delayed AS (
     INSERT INTO {marks} AS mark (queue_id, not_before)
-    SELECT queue_id, clock_timestamp() + make_interval(secs => %(wait_s)s) FROM failed WHERE NOT final
+    SELECT queue_id, clock_timestamp() + make_interval(secs => %(wait_s)s) FROM ended WHERE NOT final
     ON CONFLICT (queue_id) DO UPDATE SET not_before = EXCLUDED.not_before
-)
-SELECT attempts, final FROM failed;
+), {closed}
+SELECT attempts, final FROM ended;
 
 -- name: reap
 -- A statement of its own: one query for "pending or expired" uses neither index. A row that somebody is writing to is
 -- locked and left alone.
 WITH expired AS MATERIALIZED (
-    SELECT queue.{id} AS id
+    SELECT queue.{id} AS id, queue.{event_id}::text AS event_id, queue.{attempts} AS attempts
     FROM {queue} AS queue
     WHERE queue.{status} = 'claimed' AND queue.{claim_expires_at} <= clock_timestamp()
     ORDER BY queue.{claim_expires_at}
@@ -175,35 +202,41 @@ WITH expired AS MATERIALIZED (
     SELECT
         expired.id,
         counted.interruptions,
-        counted.interruptions >= %(quarantine_at)s AS quarantined
+        escalation.reason,
+        left(CASE
+            WHEN counted.interruptions >= %(quarantine_at)s
+                THEN format('quarantined: its claim was lost %%s times, most likely because it kills its worker',
+                    counted.interruptions)
+            WHEN expired.attempts >= %(max_attempts)s
+                THEN format('its claim expired after %%s failed attempts', expired.attempts)
+        END, %(longest_error)s) AS error
     FROM expired
     JOIN counted ON counted.queue_id = expired.id::text
-)
-UPDATE {queue} AS queue
-SET {status} = CASE
-        WHEN judged.quarantined OR queue.{attempts} >= %(max_attempts)s THEN 'failed' ELSE 'pending'
-    END,
-    {claimed_by} = NULL,
-    {claimed_at} = NULL,
-    {claim_expires_at} = NULL,
-    {last_error} = CASE
-        WHEN judged.quarantined
-            THEN format('quarantined: its claim was lost %%s times, most likely because it kills its worker',
-                judged.interruptions)
-        WHEN queue.{attempts} >= %(max_attempts)s
-            THEN format('its claim expired after %%s failed attempts', queue.{attempts})
-        ELSE queue.{last_error}
-    END
-FROM judged
-WHERE queue.{id} = judged.id
-RETURNING
-    queue.{id}::text AS queue_id,
-    queue.{event_id}::text AS event_id,
-    judged.interruptions AS interruptions,
-    queue.{status} = 'failed' AS failed;
+    LEFT JOIN {escalations} AS escalation
+        ON escalation.event_id = expired.event_id AND escalation.queue_id = counted.queue_id
+), ended AS (
+    UPDATE {queue} AS queue
+    SET {status} = (CASE
+            WHEN judged.error IS NULL THEN 'pending' WHEN judged.reason = 'mop_up' THEN 'done' ELSE 'failed'
+        END)::{status_type},
+        {claimed_by} = NULL,
+        {claimed_at} = NULL,
+        {claim_expires_at} = NULL,
+        {last_error} = coalesce(judged.error, queue.{last_error})
+    FROM judged
+    WHERE queue.{id} = judged.id
+    RETURNING
+        queue.{id}::text AS queue_id,
+        queue.{event_id}::text AS event_id,
+        judged.interruptions AS interruptions,
+        judged.error AS error,
+        judged.error IS NOT NULL AS final
+), {closed}
+SELECT queue_id, event_id, interruptions, final AS failed FROM ended;
 
 -- name: lane_states
--- Two branches, each with its own index, rather than one condition that uses none.
+-- Two branches, each with its own index, rather than one condition that uses none. What waits for others than this
+-- worker is left out.
 WITH open AS (
     SELECT {id}::text AS id, {event_id}::text AS event_id, {created_at}::timestamptz AS created_at, false AS claimed
     FROM {queue} WHERE {status} = 'pending' AND {attempts} < %(max_attempts)s
@@ -214,6 +247,7 @@ WITH open AS (
     SELECT
         open.claimed,
         escalation.event_id IS NOT NULL AS escalated,
+        escalation.reason AS reason,
         coalesce(escalation.decided_at, open.created_at) AS since,
         CASE WHEN NOT open.claimed AND mark.not_before > clock_timestamp() THEN mark.not_before END AS not_before
     FROM open
@@ -228,4 +262,5 @@ SELECT
     extract(epoch FROM clock_timestamp() - min(since))::float8 AS oldest_age_s,
     extract(epoch FROM min(not_before) - clock_timestamp())::float8 AS next_try_in_s
 FROM placed
+WHERE %(mops_up)s OR claimed OR reason IS DISTINCT FROM 'mop_up'
 GROUP BY escalated;

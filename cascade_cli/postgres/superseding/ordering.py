@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg.rows import class_row
 
 from cascade_cli.named_sql import read_named_sql
+from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.connection import compose
 from cascade_cli.postgres.decoding import StoredEvent, UnreadableError, event_of
 from cascade_cli.postgres.mapping import ColumnMapping
@@ -118,7 +119,7 @@ class MopUp:
     def said(self, connection: Connection, event_ids: Sequence[str]) -> dict[str, Said]:
         """What the student said last about some events; those without an answer on record are absent."""
         with connection.cursor(row_factory=class_row(_StoredAnswer)) as cursor:
-            cursor.execute(self._said, {"event_ids": list(event_ids)})
+            cursor.execute(self._said, {"event_ids": list(event_ids), "queue_event_ids": array_text(event_ids)})
             return {row.asked_event_id: Said(_event(row), row.response, _signals(row.signals)) for row in cursor}
 
     def order(
@@ -142,7 +143,8 @@ class MopUp:
     def _page(self, connection: Connection, selection: Selection, after_at: datetime, after_id: str) -> list[Candidate]:
         given = {
             **asdict(selection),
-            "event_ids": None if selection.event_ids is None else list(selection.event_ids),
+            "hash_start": cleansed(selection.hash_start),
+            "event_ids": None if selection.event_ids is None else [cleansed(each) for each in selection.event_ids],
             "until": selection.until or _END,
             "after_at": after_at,
             "after_id": after_id,

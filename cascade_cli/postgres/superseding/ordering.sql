@@ -23,7 +23,8 @@ ORDER BY student.distilled_at, student.event_id
 LIMIT %(page_size)s;
 
 -- name: said
--- What the student said last, beside the event itself: what today's gates are asked about.
+-- What the student said last, beside the event itself: what today's gates are asked about. The ids are given twice, for an
+-- index knows them by their own type alone.
 SELECT
     asked.event_id AS asked_event_id,
     answer.response AS response,
@@ -43,7 +44,7 @@ CROSS JOIN LATERAL (
     ORDER BY held.answered_at DESC
     LIMIT 1
 ) AS answer
-LEFT JOIN {events} AS event ON {event_key}::text = asked.event_id
+LEFT JOIN {events} AS event ON {event_key} = ANY (%(queue_event_ids)s) AND {event_key}::text = asked.event_id
 ORDER BY asked.event_id;
 
 -- name: order
@@ -75,9 +76,6 @@ placed AS (
         reason = EXCLUDED.reason,
         ordered_by = EXCLUDED.ordered_by,
         ordered_at = clock_timestamp(),
-        attempts = 0,
-        claimed_by = NULL,
-        claim_expires_at = NULL,
         last_error = NULL,
         finished_at = NULL
     WHERE placed.finished_at IS NOT NULL
@@ -89,8 +87,7 @@ ordered AS (
 escalated AS (
     INSERT INTO {escalations} AS escalation (event_id, queue_id, reason)
     SELECT event_id, id::text, 'mop_up' FROM ordered ORDER BY event_id
-    ON CONFLICT (event_id) DO UPDATE
-    SET queue_id = EXCLUDED.queue_id, reason = EXCLUDED.reason, decided_at = clock_timestamp()
+    ON CONFLICT (event_id, queue_id) DO UPDATE SET reason = EXCLUDED.reason, decided_at = clock_timestamp()
 ),
 unmarked AS (
     DELETE FROM {marks} AS mark USING ordered WHERE mark.queue_id = ordered.id::text

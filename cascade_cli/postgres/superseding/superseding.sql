@@ -145,7 +145,7 @@ entered AS (
     RETURNING to_jsonb(ledger) AS image
 ),
 finished AS (
-    UPDATE {orders} SET finished_at = clock_timestamp(), claimed_by = NULL, claim_expires_at = NULL
+    UPDATE {orders} SET finished_at = clock_timestamp(), last_error = NULL
     WHERE event_id = %(event_id)s
 )
 INSERT INTO {receipts} (event_id, before, after)

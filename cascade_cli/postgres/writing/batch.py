@@ -6,9 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from cascade_cli.errors import CascadeError
+from cascade_cli.extraction import SECTIONS
 from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.graph import GraphWrite
-from cascade_cli.postgres.writing.records import JudgedAnswer, Outcome, Refused, Standing, TeacherWritten, ToEscalate
+from cascade_cli.postgres.writing.records import (
+    MOP_UP,
+    JudgedAnswer,
+    Outcome,
+    Refused,
+    Standing,
+    TeacherWritten,
+    ToEscalate,
+)
 
 T = TypeVar("T")
 
@@ -20,7 +30,7 @@ NEEDED: Final[Mapping[type[Outcome], Mode]] = {
 """The least mode in which an outcome may be written."""
 
 
-class UnwritableError(Exception):
+class UnwritableError(CascadeError):
     """There is no event, so nothing can be written for it."""
 
 
@@ -134,6 +144,14 @@ def graph_write(outcome: Standing | TeacherWritten) -> GraphWrite:
     if outcome.claim.event is None:
         raise UnwritableError(outcome.claim.problem or "there is no event")
     return GraphWrite(outcome.claim.event, outcome.extraction)
+
+
+def tables_of(outcome: Outcome) -> frozenset[str]:
+    """The sections of which an outcome has anything to write; what is mopped up writes by statements of its own."""
+    if isinstance(outcome, ToEscalate):
+        return frozenset()
+    said = frozenset(section for section in SECTIONS if outcome.extraction.get(section))
+    return said | {MOP_UP} if isinstance(outcome, TeacherWritten) and outcome.mops_up else said
 
 
 def _only(kind: type[T], outcomes: Iterable[Outcome]) -> tuple[T, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 QUERIES: Final = read_named_sql(files("cascade_cli.postgres.writing") / "writing.sql")
 _TEXT_TYPES: Final = frozenset({"text", "varchar", "bpchar", "uuid"})
+_TRACE_KEY: Final = ("event_id", "raw_response", "created_at")
 _TRACE_COLUMNS: Final = ("event_id", "system_prompt_hash", "llm_model", "user_prompt", "raw_response", "llm_chunk_ms")
 
 
@@ -46,9 +47,10 @@ class Records:
             "answers": mapping.table(ANSWERS_TABLE),
             "traces": mapping.table(mapping.traces.table),
             "columns": sql.SQL(", ").join(columns),
-            "created_at": sql.Identifier(mapping.traces.created_at),
+            **{name: sql.Identifier(getattr(mapping.traces, name)) for name in _TRACE_KEY},
         }
-        kinds = ("record_ledger", "record_answers", "record_traces")
+        kinds = ("record_ledger", "record_answers", "record_traces", "record_missing_traces")
+        self._missing_traces = "record_traces" if with_trace_ids else "record_missing_traces"
         self.queries = {kind: compose(QUERIES[kind], names).as_bytes(None) for kind in kinds}
 
     @staticmethod
@@ -79,13 +81,14 @@ class Records:
             connection.execute(self.queries["record_answers"], values)
 
     def audits(
-        self, taught: Sequence[TeacherWritten], *, with_ledger: bool
+        self, taught: Sequence[TeacherWritten], *, with_ledger: bool, again: bool = False
     ) -> Iterator[tuple[str, Callable[[Connection], None]]]:
         """What is to be recorded beside the teacher's writes, by the name of its kind.
 
         Args:
             taught: what the teacher wrote.
             with_ledger: False where the cascade is off: then there are traces alone, as ever.
+            again: they may have been recorded by an earlier try.
         """
         traces = [each.trace for each in taught if each.trace is not None]
         answers = [each.answer for each in taught if each.answer is not None]
@@ -96,7 +99,8 @@ class Records:
         if answers and with_ledger:
             yield "answer", partial(self.answers, answers=answers)
         if traces:
-            yield "trace", partial(self._traces, traces=traces)
+            query = self._missing_traces if again else "record_traces"
+            yield "trace", partial(self._traces, query=query, traces=traces)
 
     def _teacher(self, connection: Connection, taught: Sequence[TeacherWritten]) -> None:
         rows = [(each.claim.event_id, each.escalated, each.reason) for each in taught]
@@ -117,9 +121,9 @@ class Records:
         if rows:
             connection.execute(self.queries["record_ledger"], values)
 
-    def _traces(self, connection: Connection, traces: Sequence[Trace]) -> None:
+    def _traces(self, connection: Connection, query: str, traces: Sequence[Trace]) -> None:
         rows = [{theirs: _of_trace(trace)[ours] for ours, theirs in self._trace_columns.items()} for trace in traces]
-        connection.execute(self.queries["record_traces"], {"traces": json.dumps(rows)})
+        connection.execute(self.queries[query], {"traces": json.dumps(rows)})
 
 
 def _trace_columns(mapping: ColumnMapping, *, with_trace_ids: bool) -> dict[str, str]:

@@ -133,6 +133,21 @@ class Charged:
 
 
 @dataclass(frozen=True, slots=True)
+class Spared:
+    """An outcome that could not be written, for which nobody can be blamed; the claim is still held.
+
+    Attributes:
+        outcome: as it was given, to be written again.
+        code: the SQLSTATE, or what stands for it; None where only a passing error kept it from its end.
+        error: what the server said.
+    """
+
+    outcome: Outcome
+    code: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class LostAudit:
     """A record beside a write that stands: it could not be made, and is missing.
 
@@ -149,13 +164,14 @@ class LostAudit:
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What became of a batch; every outcome is in exactly one of the first four.
+    """What became of a batch; every outcome is in exactly one of the first five.
 
     Attributes:
         written: committed, now or by an earlier try whose reply was lost.
         lost: the claim is somebody else's by now, or nobody's; nothing was written.
         refused: still held.
         charged: failed for a reason that lies in the event.
+        spared: not written, still held, and nobody's fault as far as is known.
         mode: the lowest that was in force while the batch was written.
         touched: what the student's writes did to the graph.
         superseded: what mopping up did, with its receipts.
@@ -167,6 +183,7 @@ class WriteReport:
     lost: tuple[Outcome, ...] = ()
     refused: tuple[Refused, ...] = ()
     charged: tuple[Charged, ...] = ()
+    spared: tuple[Spared, ...] = ()
     mode: Mode = Mode.FLIP
     touched: tuple[Touched, ...] = ()
     superseded: tuple[Superseded, ...] = ()
@@ -180,6 +197,7 @@ class WriteReport:
             self.lost + other.lost,
             self.refused + other.refused,
             self.charged + other.charged,
+            self.spared + other.spared,
             min(self.mode, other.mode),
             self.touched + other.touched,
             self.superseded + other.superseded,

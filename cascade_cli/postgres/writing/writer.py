@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 import psycopg
-from psycopg import errors
 
 from cascade_cli.errors import CascadeError, DependencyError
+from cascade_cli.postgres.blaming import Blame, blame_of, code_of
 from cascade_cli.postgres.connection import compose, explanation, is_passing, told
 from cascade_cli.postgres.control import Control, Mode
 from cascade_cli.postgres.graph import Graph, Touched
@@ -19,17 +20,21 @@ from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
 from cascade_cli.postgres.queue import Queue
 from cascade_cli.postgres.superseding import RefusedError, Superseded, Superseding
-from cascade_cli.postgres.writing.batch import Batch, RowState, UnwritableError, graph_write, sort_out
+from cascade_cli.postgres.writing.batch import Batch, RowState, UnwritableError, graph_write, sort_out, tables_of
+from cascade_cli.postgres.writing.evidence import Evidence, Suspect
 from cascade_cli.postgres.writing.recording import QUERIES, Records
 from cascade_cli.postgres.writing.records import (
+    MOP_UP,
     Author,
     Charged,
     JudgedAnswer,
     LostAudit,
     Outcome,
     Refused,
+    Spared,
     Standing,
     TeacherWritten,
+    ToEscalate,
     WriteReport,
 )
 
@@ -39,16 +44,10 @@ if TYPE_CHECKING:
 TRIES: Final = 5
 """How often a batch is written before a server that is away, or a deadlock, is reported."""
 _LONGEST_PAUSE_S: Final = 0.1
-# Something in the data: the only errors that an event can be guilty of.
-_OF_DATA: Final = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    errors.ProgramLimitExceeded,
-    UnicodeError,
-    RecursionError,
-    UnwritableError,
-    RefusedError,
-)
+_HOPELESS_FROM: Final = 5
+"""So many events refused alone with the same code, and none written: the others would only be refused likewise."""
+# Whatever the database takes of others, these are the event's own.
+_OF_EVENT: Final = (UnicodeError, RecursionError, UnwritableError, RefusedError)
 _OF_AUDITS: Final = (psycopg.Error, CascadeError, ValueError, TypeError)
 
 
@@ -65,6 +64,7 @@ class Writer:
         author: Author,
         random: Random,
         sleep: Callable[[float], None],
+        clock: Callable[[], float],
     ) -> None:
         self._pool = pool
         self._queue = queue
@@ -75,6 +75,7 @@ class Writer:
         self._author = author
         self._random = random
         self._sleep = sleep
+        self._evidence = Evidence(clock)
         own = ("settings", "lock_rows", "finish", "escalate")
         self._queries = {name: compose(QUERIES[name], queue.names).as_bytes(None) for name in own}
 
@@ -89,6 +90,7 @@ class Writer:
         *,
         random: Random,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Writer:
         """Look at the trace table, and be ready to write.
 
@@ -101,16 +103,18 @@ class Writer:
             author: who writes.
             random: spreads retries.
             sleep: waits so many seconds.
+            clock: monotonic seconds.
 
         Raises:
             DependencyError: the server cannot be reached or refuses.
         """
-        return Writer(pool, queue, graph, control, Records.open(pool, mapping, author), author, random, sleep)
+        return Writer(pool, queue, graph, control, Records.open(pool, mapping, author), author, random, sleep, clock)
 
     def write(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
         """End a batch of claims. Called again with the same outcomes it writes nothing twice.
 
-        What a single event is guilty of is charged to it alone; the others of its batch are written. A deadlock, a lost
+        What a single event is guilty of is charged to it alone; the others of its batch are written. That it is guilty
+        is proved by what else can be written (`Evidence`); without a proof nobody is charged. A deadlock, a lost
         connection or a reply that never came is tried again, and charged to nobody.
 
         Args:
@@ -122,14 +126,12 @@ class Writer:
             What became of each.
 
         Raises:
-            DependencyError: the server is away, or refuses all of the batch; what was committed by then is found
-                again by calling this once more.
-            UsageError: a table or a column is not there.
+            DependencyError: the server is away; what was committed by then is found again by calling this once more.
         """
-        report = WriteReport(mode=mode)
+        halving = _Halving(WriteReport(mode=mode))
         for part in _apart(outcomes):
-            report += self._write_part(part, mode)
-        return report
+            self._write_apart(part, mode, halving)
+        return halving.report + self._judged(halving)
 
     def keep_answers(self, answers: Sequence[JudgedAnswer], mode: Mode) -> tuple[LostAudit, ...]:
         """Record what the student said of events that go back into the queue; best effort, like all that is no write.
@@ -151,41 +153,81 @@ class Writer:
             return tuple(LostAudit(each.answer.event_id, "answer", told(error)) for each in answers)
         return ()
 
-    def _write_part(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
+    def _write_apart(self, outcomes: Sequence[Outcome], mode: Mode, halving: _Halving) -> None:
+        """Write all that can be, in halves of halves where something cannot."""
+        waiting = [outcomes]
+        while waiting:
+            part = waiting.pop()
+            error = halving.hopeless or self._failure(part, mode, halving)
+            if error is None:
+                continue
+            if len(part) == 1 or halving.hopeless is not None:
+                halving.unwritten += [(each, error) for each in part]
+            else:
+                middle = len(part) // 2
+                waiting += [part[middle:], part[:middle]]
+
+    def _failure(self, outcomes: Sequence[Outcome], mode: Mode, halving: _Halving) -> Exception | None:
+        """Why a part cannot be written as it is; None where it was.
+
+        Raises:
+            DependencyError: for a while nothing can be.
+        """
         try:
-            return self._write_patiently(outcomes, mode)
+            halving.report += self._write_patiently(outcomes, mode)
         except _SwitchUnreadableError:
             # What cannot be read is off.
-            return self.write(outcomes, Mode.OFF)
+            self._write_apart(outcomes, Mode.OFF, halving)
         except _UnrecordableError as error:
-            return self._without_student(outcomes, mode, str(error))
-        except _OF_DATA as error:
-            return self._bisected(outcomes, mode, error)
-        except psycopg.Error as error:
-            raise explanation(error, self._pool.dsn) from error
+            self._write_without_student(outcomes, mode, str(error), halving)
+        except Exception as error:
+            if not is_passing(error):
+                # Whatever it is: one event must not keep the others from their ends.
+                return error
+            if isinstance(error, psycopg.Error):
+                raise explanation(error, self._pool.dsn) from error
+            raise
+        return None
 
-    def _without_student(self, outcomes: Sequence[Outcome], mode: Mode, why: str) -> WriteReport:
+    def _write_without_student(self, outcomes: Sequence[Outcome], mode: Mode, why: str, halving: _Halving) -> None:
         """What the student wrote could not be found again, so it may not write; what the teacher wrote stands."""
-        taught = [each for each in outcomes if isinstance(each, TeacherWritten)]
         refused = tuple(Refused(each, why) for each in outcomes if not isinstance(each, TeacherWritten))
-        return self.write(taught, mode) + WriteReport(refused=refused, mode=mode, unrecordable=why)
+        halving.report += WriteReport(refused=refused, mode=mode, unrecordable=why)
+        if taught := [each for each in outcomes if isinstance(each, TeacherWritten)]:
+            self._write_apart(taught, mode, halving)
 
-    def _bisected(self, outcomes: Sequence[Outcome], mode: Mode, error: Exception) -> WriteReport:
-        if len(outcomes) > 1:
-            middle = len(outcomes) // 2
-            return self.write(outcomes[:middle], mode) + self.write(outcomes[middle:], mode)
-        (outcome,), cause = outcomes, f"it cannot be written: {told(error)}"
+    def _judged(self, halving: _Halving) -> WriteReport:
+        """Find out who is to blame for what could not be written."""
+        suspects = [_suspect(each, error) for each, error in halving.unwritten if not isinstance(error, _OF_EVENT)]
+        proofs = [tables_of(each) for each in halving.report.written if not isinstance(each, ToEscalate)]
+        guilty = self._evidence.guilty(proofs, suspects)
+        report = WriteReport()
+        for outcome, error in halving.unwritten:
+            if isinstance(error, _OF_EVENT) or outcome.claim.queue_id in guilty:
+                report += self._blamed(outcome, error)
+            else:
+                report += WriteReport(spared=(Spared(outcome, code_of(error), told(error)),))
+        return report
+
+    def _blamed(self, outcome: Outcome, error: Exception) -> WriteReport:
+        cause = f"it cannot be written: {told(error)}"
         if isinstance(outcome, Standing):
             # The teacher may do better, and is charged if it does not.
-            return WriteReport(refused=(Refused(outcome, cause),), mode=mode)
-        return WriteReport(charged=(Charged(outcome, cause, self._queue.fail(outcome.claim, cause)),), mode=mode)
+            return WriteReport(refused=(Refused(outcome, cause),))
+        try:
+            failure = self._queue.fail(outcome.claim, cause, final=isinstance(error, RefusedError))
+        except CascadeError as away:
+            # Others of the batch are charged already: it alone is tried again.
+            code = None if is_passing(away) else code_of(away)
+            return WriteReport(spared=(Spared(outcome, code, told(away)),))
+        return WriteReport(charged=(Charged(outcome, cause, failure),))
 
     def _write_patiently(self, outcomes: Sequence[Outcome], mode: Mode) -> WriteReport:
         for _ in range(TRIES - 1):
             try:
                 return self._write_once(outcomes, mode)
             except (psycopg.Error, DependencyError) as error:
-                if isinstance(error, RefusedError) or not is_passing(error):
+                if not is_passing(error):
                     raise
             self._sleep(self._random.uniform(0, _LONGEST_PAUSE_S))
         return self._write_once(outcomes, mode)
@@ -279,12 +321,35 @@ class Writer:
 
     def _record_one_by_one(self, owed: Sequence[TeacherWritten], mode: Mode) -> Iterator[LostAudit]:
         for each in owed:
-            for kind, record in self._records.audits([each], with_ledger=mode is not Mode.OFF):
+            for kind, record in self._records.audits([each], with_ledger=mode is not Mode.OFF, again=True):
                 try:
                     with self._pool.lent() as connection:
                         record(connection)
                 except _OF_AUDITS as error:
                     yield LostAudit(each.claim.event_id, kind, told(error))
+
+
+@dataclass(slots=True)
+class _Halving:
+    """A batch that is being written, in as many parts as it takes.
+
+    Attributes:
+        report: of what came to its end.
+        unwritten: what was refused alone, and why.
+    """
+
+    report: WriteReport
+    unwritten: list[tuple[Outcome, Exception]] = field(default_factory=list)
+
+    @property
+    def hopeless(self) -> Exception | None:
+        """What everything is refused for; None while something was written, or errors differ."""
+        if self.report.written or len(self.unwritten) < _HOPELESS_FROM:
+            return None
+        last = self.unwritten[-1][1]
+        late = self.unwritten[-_HOPELESS_FROM:]
+        is_same = all(code_of(error) == code_of(last) and not isinstance(error, _OF_EVENT) for _, error in late)
+        return last if is_same else None
 
 
 class _SwitchUnreadableError(Exception):
@@ -315,6 +380,13 @@ def _apart(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
         else:
             together.append(each)
     return [together, *alone] if together else alone
+
+
+def _suspect(outcome: Outcome, error: Exception) -> Suspect:
+    of_statement = blame_of(error) is Blame.STATEMENT
+    # What others write says of a mopping up's own statements nothing, but of its rows what it says of any.
+    tables = tables_of(outcome) if of_statement else tables_of(outcome) - {MOP_UP}
+    return Suspect(outcome.claim.queue_id, tables, code_of(error), of_statement)
 
 
 def _ids(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:

@@ -24,7 +24,8 @@ ORDER BY queue.{id}
 FOR UPDATE OF queue;
 
 -- name: finish
--- The fence stays: it is how the write is recognised afterwards.
+-- The fence stays: it is how the write is recognised afterwards. With the row's own decision go those about rows of the
+-- event that are gone.
 WITH finished AS (
     UPDATE {queue} AS queue
     SET {status} = 'done', {claim_expires_at} = NULL
@@ -35,21 +36,24 @@ WITH finished AS (
 ), unmarked AS (
     DELETE FROM {marks} AS mark USING finished WHERE mark.queue_id = finished.queue_id
 ), arrived AS (
-    DELETE FROM {escalations} AS escalation USING finished WHERE escalation.event_id = finished.event_id
+    DELETE FROM {escalations} AS escalation USING finished
+    WHERE escalation.event_id = finished.event_id
+        AND (
+            escalation.queue_id = finished.queue_id
+            OR (SELECT other.{id} FROM {queue} AS other WHERE other.{id} = escalation.queue_id::{id_type}) IS NULL
+        )
 )
 SELECT count(*) FROM finished;
 
 -- name: escalate
--- The first reason stays, unless it is that of an earlier row for the same event.
+-- The first reason stays.
 WITH decided AS (
     SELECT queue_id, event_id, reason
     FROM unnest(%(queue_ids)s::text[], %(event_ids)s::text[], %(reasons)s::text[]) AS decided (queue_id, event_id, reason)
 ), persisted AS (
     INSERT INTO {escalations} AS escalation (event_id, queue_id, reason)
-    SELECT event_id, queue_id, reason FROM decided ORDER BY event_id
-    ON CONFLICT (event_id) DO UPDATE
-    SET queue_id = EXCLUDED.queue_id, reason = EXCLUDED.reason, decided_at = clock_timestamp()
-    WHERE escalation.queue_id <> EXCLUDED.queue_id
+    SELECT event_id, queue_id, reason FROM decided ORDER BY event_id, queue_id
+    ON CONFLICT (event_id, queue_id) DO NOTHING
 ), returned AS (
     UPDATE {queue} AS queue
     SET {status} = 'pending', {claimed_by} = NULL, {claimed_at} = NULL, {claim_expires_at} = NULL
@@ -60,10 +64,11 @@ WITH decided AS (
 SELECT count(*) FROM returned;
 
 -- name: record_ledger
+-- One row for an event, though a batch may end several queue rows of it.
 INSERT INTO {ledger} AS ledger (
     event_id, producer, llm_model, system_prompt_hash, escalated, escalate_reason, distilled_at
 )
-SELECT
+SELECT DISTINCT ON (event_id)
     event_id, %(producer)s, %(llm_model)s, %(system_prompt_hash)s, escalated, reason, clock_timestamp()
 FROM unnest(%(event_ids)s::text[], %(escalated)s::boolean[], %(reasons)s::text[]) AS entry (event_id, escalated, reason)
 ORDER BY event_id
@@ -75,19 +80,19 @@ ON CONFLICT (event_id, producer) DO UPDATE SET
     distilled_at = EXCLUDED.distilled_at;
 
 -- name: record_answers
--- The last answer to the same question counts: after a lost claim it is asked again.
+-- The last answer to the same question counts: after a lost claim, or for another row of the event, it is asked again.
 INSERT INTO {answers} AS held (
     event_id, student_model, prompt_shape, sample_index, response, parsed, fired, sampled, u, rate, pi, student_ms,
     signals, answered_at, policy_fingerprint
 )
-SELECT
+SELECT DISTINCT ON (event_id, student_model, prompt_shape, sample_index)
     event_id, student_model, prompt_shape, sample_index, response, parsed, fired, sampled, u, rate, pi, student_ms,
     signals, clock_timestamp(), %(policy_fingerprint)s
 FROM json_to_recordset(%(answers)s::json) AS answer (
     event_id text, student_model text, prompt_shape text, sample_index integer, response text, parsed boolean,
     fired text[], sampled boolean, u bigint, rate numeric, pi numeric, student_ms double precision, signals jsonb
 )
-ORDER BY event_id
+ORDER BY event_id, student_model, prompt_shape, sample_index
 ON CONFLICT (event_id, student_model, prompt_shape, sample_index) DO UPDATE SET
     response = EXCLUDED.response,
     parsed = EXCLUDED.parsed,
@@ -106,3 +111,15 @@ ON CONFLICT (event_id, student_model, prompt_shape, sample_index) DO UPDATE SET
 INSERT INTO {traces} ({columns}, {created_at})
 SELECT {columns}, clock_timestamp() FROM json_populate_recordset(NULL::{traces}, %(traces)s::json)
 ON CONFLICT DO NOTHING;
+
+-- name: record_missing_traces
+-- The same where the table gives its own ids, after a try that may have worked: one of the last day that says the same of
+-- the same event came with it. Found by the index on the moment.
+INSERT INTO {traces} ({columns}, {created_at})
+SELECT {columns}, clock_timestamp() FROM json_populate_recordset(NULL::{traces}, %(traces)s::json) AS given
+WHERE NOT EXISTS (
+    SELECT FROM {traces} AS held
+    WHERE held.{created_at} > now() - interval '1 day'
+        AND held.{event_id} = given.{event_id}
+        AND held.{raw_response}::text = given.{raw_response}::text
+);
