@@ -117,7 +117,7 @@ def test_a_worker_claims_nothing_while_everything_is_refused_and_goes_on_once_th
         live.rows("UPDATE distillation_queue SET status = 'pending' WHERE id > 1")
         eventually(lambda: len(live.requests()) >= 2, 60)
         time.sleep(2.0)
-        assert len(live.requests()) <= 5
+        assert len(live.requests()) < 9
         assert live.value("SELECT sum(attempts) FROM distillation_queue") == 0
         live.rows(mended)
         eventually(lambda: live.value(done_rows) == 80, 60)
