@@ -1,4 +1,4 @@
-"""The quality breaker: when too many of the student's late answers are bad, the flip is taken away.
+"""The breakers: when too many of the student's late answers are bad, or its writes leave no record, the flip goes.
 
 A gate catches each bad answer by itself; many of them at once say that the student, or the prompt it was trained for,
 is no longer what was approved. Whoever gives the flip back gives it to what comes then, so that the answers from before
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from cascade_cli.stats import wilson
 
@@ -55,3 +56,20 @@ class Breaker:
         if share is None or share.low <= self.most:
             return None
         return f"{self.reason} for {bad} of the last {seen} answers, more than {self.most:.0%}"
+
+
+@dataclass(slots=True)
+class RecordBreaker:
+    """Opens at the first write of the student that cannot be recorded, for it could never be found again."""
+
+    reason: ClassVar[str] = "unrecordable"
+    _is_open: bool = False
+
+    def opens(self) -> bool:
+        """Whether this is the first such write since the flip was given."""
+        was_open, self._is_open = self._is_open, True
+        return not was_open
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._is_open = False

@@ -81,11 +81,13 @@ class Ended:
         fate: what became of it.
         mode: the lowest that was in force when it was written.
         failure: what a charge led to; None where there was none, or the claim was lost.
+        unrecordable: why the student may not write though it is on: what it does could not be found again.
     """
 
     fate: Fate
     mode: Mode = Mode.OFF
     failure: Failure | None = None
+    unrecordable: str | None = None
 
     @property
     def word(self) -> str:
@@ -355,7 +357,10 @@ def _released(claim: Claimed, ours: frozenset[str]) -> Fate:
 def _fates(report: WriteReport) -> dict[_Key, Ended]:
     found = {_key(each): Ended(Fate.WRITTEN, report.mode) for each in report.written}
     found |= {_key(each): Ended(Fate.LOST, report.mode) for each in report.lost}
-    found |= {_key(each.outcome): Ended(Fate.REFUSED, report.mode) for each in report.refused}
+    found |= {
+        _key(each.outcome): Ended(Fate.REFUSED, report.mode, unrecordable=report.unrecordable)
+        for each in report.refused
+    }
     for each in report.charged:
         found[_key(each.outcome)] = Ended(Fate.CHARGED if each.failure else Fate.LOST, report.mode, each.failure)
     return found

@@ -12,7 +12,7 @@ from typing import Final
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.event_loop import in_background
 from cascade_cli.live.agreeing import Agreements
-from cascade_cli.live.breakers import Breaker
+from cascade_cli.live.breakers import Breaker, RecordBreaker
 from cascade_cli.live.ceilings import Ceiling
 from cascade_cli.live.ending import Charge, Ended, Ending, Fate, Release
 from cascade_cli.live.holding import Held
@@ -78,6 +78,7 @@ class Handling:
         end: ends a claim.
         ceiling: of escalations.
         breakers: told of each answer while the student writes.
+        records: told of each write of the student that leaves no record.
         trip: takes the flip away, with the reason.
         wait: so many seconds; true where the worker is to stop at once.
         agreements: told of what the teacher writes; None where nobody shows them.
@@ -105,6 +106,7 @@ class Handling:
     measures: Measures
     latecomers: Latecomers
     ends: Counter[str] = field(default_factory=Counter)
+    records: RecordBreaker = field(default_factory=RecordBreaker)
     _recalled: dict[str, StudentAnswer] = field(default_factory=dict)
 
     async def recall(self, claims: Sequence[Claimed]) -> None:
@@ -205,6 +207,7 @@ class Handling:
         assert judged.extraction is not None  # noqa: S101 - a gate fires where there is none
         ended = await self.end(Standing(claim, judged.extraction, judged.answer))
         if ended.fate is Fate.REFUSED:
+            await self._see_to_records(ended)
             await self._teach(claim, event, judged.answer)
             return
         if ended.fate is Fate.WRITTEN:
@@ -219,6 +222,7 @@ class Handling:
                 return
         ended = await self.end(outcome)
         if ended.fate is Fate.REFUSED and claim.event is not None:
+            await self._see_to_records(ended)
             await self._teach(claim, claim.event, outcome.answer)
             return
         if ended.fate is Fate.WRITTEN:
@@ -304,9 +308,15 @@ class Handling:
                 await self.trip(why)
                 self.measures.breaker(breaker.reason, is_open=True)
 
+    async def _see_to_records(self, ended: Ended) -> None:
+        if ended.unrecordable is not None and self.records.opens():
+            await self.trip(f"what the student writes cannot be recorded: {ended.unrecordable}")
+            self.measures.breaker(self.records.reason, is_open=True)
+
     def _see_to_breakers(self, force: InForce) -> None:
         """While the student writes none is open; while it does not, none sees anything that could count later."""
-        for breaker in self.breakers:
+        watching: tuple[Breaker | RecordBreaker, ...] = (*self.breakers, self.records)
+        for breaker in watching:
             if force.mode is Mode.FLIP:
                 self.measures.breaker(breaker.reason, is_open=False)
             else:

@@ -65,6 +65,24 @@ def test_a_flip_under_a_kill_is_refused_and_without_it_the_teacher_goes_on(
         assert "Mode: off" in done.err
 
 
+@pytest.mark.parametrize("lost", ["event_distillations", "cascade_touched_rows"])
+def test_where_the_students_writes_leave_no_record_the_flip_is_taken_away(
+    database: str, tmp_path: Path, lost: str
+) -> None:
+    with stage(database, tmp_path, 60) as live:
+        live.rows(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no more'; END $$"
+        )
+        live.rows(f"CREATE TRIGGER refuse BEFORE INSERT ON {lost} FOR EACH ROW EXECUTE FUNCTION refuse()")
+        done = live.run("--flip", "--once")
+        assert done.code == 0
+        assert live.rows(STATUSES) == [("done", 60)]
+        assert live.rows("SELECT flip_allowed FROM cascade_control") == [(False,)]
+        assert live.rows("SELECT count(*) FROM event_distillations WHERE producer = 'student'") == [(0,)]
+        assert live.rows("SELECT count(*) FROM cascade_touched_rows") == [(0,)]
+        assert done.err.count("The flip is taken away: what the student writes cannot be recorded") == 1
+
+
 @pytest.mark.parametrize(("ceiling", "workers"), [("2", "4"), ("0", "1")])
 def test_a_ceiling_that_leaves_nothing_to_a_worker_is_refused(
     database: str, tmp_path: Path, ceiling: str, workers: str
