@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cascade_cli.console import Console, Result
 from cascade_cli.demonstration.account import Account
 from cascade_cli.demonstration.live import go_live
 from cascade_cli.demonstration.past import replay_past
+from cascade_cli.demonstration.reporting import PAGE, leave_report
 from cascade_cli.demonstration.shipped import read_examples
 from cascade_cli.demonstration.stage import Stage, stage
 from cascade_cli.errors import Interrupted, Terminated
@@ -34,6 +36,7 @@ def run_demo(console: Console, workspace: Path) -> Result:
             )
             replay_past(opened, account, examples.past)
             go_live(opened, account, examples.to_come)
+            leave_report(opened, account, workspace)
     except (Interrupted, Terminated) as ended:
         # What the interrupted command advises, to go on where it stopped, no longer holds.
         raise type(ended)("The demo did not come to its end; all that it started and made is gone.") from ended
@@ -48,19 +51,22 @@ def _farewell(opened: Stage) -> str:
 
 
 def _result(account: Account, workspace: Path) -> Result:
-    event_id = account.data["explained"]["explanations"][0]["event_id"]
     data = {"workspace": str(workspace), **account.data}
-    return Result(data, (*account.blocks, _next_commands(workspace, event_id)))
+    return Result(data, (*account.blocks, _next_commands(workspace)))
 
 
-def _next_commands(workspace: Path, event_id: str) -> str:
-    commands = {
-        f"cascade score --workspace {workspace} --by arena --worst 10": "other groups, the worst events",
-        f"cascade score --workspace {workspace} --explain {event_id}": "the diff above again",
-        f"cascade simulate --workspace {workspace} --sample-rate 0:0.2:0.05": "the policy at other rates",
-        f"cascade monitor --workspace {workspace} --sample-rate 1": "the alarm, by every label",
-        "cascade score YOUR_PAIRS.jsonl --by-prompt-hash": "your own recorded pairs",
-        "cascade init && cascade doctor && cascade pull --since 7d": "your own PostgreSQL",
-        "cascade shadow --since 7d --dry-run": "what asking your own student would take",
+def _next_commands(workspace: Path) -> str:
+    here = {
+        str(workspace / PAGE): "the report, for a browser",
+        f"cascade dashboard --workspace {workspace}": "the same, live: browse, filter, turn the policy",
     }
-    return "What you can do next\n" + "\n".join(f"  {line}\n      {why}" for line, why in commands.items())
+    yours = {
+        "cascade report YOUR_PAIRS.jsonl": "recorded pairs, one line of JSON each",
+        "cascade init && cascade doctor && cascade pull --since 7d": "your PostgreSQL",
+        "cascade shadow --since 7d --dry-run": "what asking your student would take",
+    }
+    return f"Look around in what the demo left\n{_lines(here)}\nThen with your own data\n{_lines(yours)}"
+
+
+def _lines(commands: Mapping[str, str]) -> str:
+    return "\n".join(f"  {line}\n      {why}" for line, why in commands.items())
