@@ -294,6 +294,7 @@ def test_off_loopback_every_request_needs_the_token(tmp_path: Path) -> None:
     with served(tmp_path, "--host", "0.0.0.0", env={"CASCADE_DASHBOARD_TOKEN": TOKEN}) as dashboard:  # noqa: S104 - that is what is tested
         url = dashboard.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
         here = Served(url, dashboard.document, dashboard.process)
+        assert TOKEN not in json.dumps(dashboard.document)
         assert here.get("/")[0] == 401
         assert here.get("/api/status.json")[0] == 401
         assert here.get("/static/style.css")[0] == 401
