@@ -63,7 +63,9 @@ def _kept(chunks: Iterable[Chunk], path: Path, fingerprint: str) -> Iterator[Chu
     """Pass the chunks on, writing down now and then what is new in them."""
     unsaved: list[pl.DataFrame] = []
     for chunk in chunks:
-        unsaved.append(chunk.figures.filter(pl.col("scorable").is_not_null()))
+        fresh = chunk.figures.filter(pl.col("scorable").is_not_null())
+        # Two thousand frames of nothing weigh as much as the figures.
+        unsaved += [fresh] if len(fresh) else []
         if sum(map(len, unsaved)) >= _PAIRS_BETWEEN_WRITES:
             _save(path, fingerprint, unsaved)
             unsaved = []
