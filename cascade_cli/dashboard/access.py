@@ -24,17 +24,19 @@ class Access:
         host: the address that is listened on, as given.
         port: likewise.
         token: which every request must carry; None where this machine alone can ask.
+        made: whether the token was made here, so that nobody knows it yet; a configured one is a secret.
     """
 
     host: str
     port: int
     token: str | None = None
+    made: bool = False
 
     @property
     def url(self) -> str:
-        """Where the pages are, with the token where one is needed."""
+        """Where the pages are, with the token where nobody knows it yet."""
         shown = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{shown}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        return f"http://{shown}:{self.port}/" + (f"?token={self.token}" if self.made else "")
 
     @property
     def cookie(self) -> str:

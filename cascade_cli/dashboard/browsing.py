@@ -27,6 +27,7 @@ STOOD = "none"
 VERDICTS = ("disagrees", "agrees")
 MOST_CHOICES = 100
 """Values of a filter that are offered, the most frequent first; any other can be asked for by name."""
+_LAST_PAIR = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,9 @@ class Place:
         """
         try:
             agreement, event_id, pair = json.loads(urlsafe_b64decode(text.encode()))
-            return Place(float(agreement), str(event_id), int(pair))
-        except (ValueError, TypeError, RecursionError) as error:
+            str(event_id).encode()  # half a surrogate pair is no text
+            return Place(float(agreement), str(event_id), min(int(pair), _LAST_PAIR))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise UsageError("This place in the list does not exist.", hint="Begin again at /events.") from error
 
 

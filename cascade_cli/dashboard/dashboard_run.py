@@ -45,9 +45,10 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
         CascadeError: a flag makes no sense, or the port is taken.
     """
     _check_source(asked.report.pairs.location)
-    token = _token(asked.host, settings)
+    given = _configured_token(settings)
+    made = given is None and not is_loopback(asked.host)
     listener = listen(asked.host, asked.port)
-    access = Access(asked.host, listener.getsockname()[1], token)
+    access = Access(asked.host, listener.getsockname()[1], token_urlsafe(32) if made else given, made)
     snapshots = Snapshots(asked.report, settings)
     site = build_site(Sources(snapshots, LiveState(settings), settings), access)
 
@@ -58,7 +59,10 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
 
     source = asked.report.pairs.location or str(settings[WORKSPACE_PATH])
     console.note(f"Dashboard of {source}: {access.url}   (Ctrl-C ends it)")
-    data = {"url": access.url, "host": access.host, "port": access.port, "source": source, "needs_token": bool(token)}
+    if given is not None:
+        console.note("Open it once with ?token= and the token of CASCADE_DASHBOARD_TOKEN behind it.")
+    data = {"url": access.url, "host": access.host, "port": access.port, "source": source}
+    data["needs_token"] = access.token is not None
     return Result(data, (access.url,) if console.output.quiet else (), goes_on=serve_pages)
 
 
@@ -71,11 +75,8 @@ def _check_source(location: str | None) -> None:
         raise UsageError(f"There is no file {location}.", hint="Leave it out for the workspace.")
 
 
-def _token(host: str, settings: Settings) -> str | None:
-    """The token that requests must carry: the configured one; off loopback another one each time."""
+def _configured_token(settings: Settings) -> str | None:
     given = settings[DASHBOARD_TOKEN]
     if given is not None and len(given) < _SHORTEST_TOKEN:
         raise UsageError(f"The dashboard's token must have at least {_SHORTEST_TOKEN} characters.")
-    if given is None and is_loopback(host):
-        return None
-    return given or token_urlsafe(32)
+    return given

@@ -200,11 +200,14 @@ def _told(result: Result) -> list[str]:
 
 
 def _as_blocks(blocks: tuple[Table | str, ...]) -> tuple[Block, ...]:
-    return tuple(
-        part
-        for block in blocks
-        for part in ([block] if isinstance(block, Table) else map(Paragraph, block.split("\n")))
-    )
+    """What a command shows, as a page takes it."""
+    return tuple(part for block in blocks for part in _parts_of(block))
+
+
+def _parts_of(block: Table | str) -> list[Block]:
+    if isinstance(block, str):
+        return [Paragraph(line) for line in block.split("\n")]
+    return [block] if block.records else [Paragraph(f"{block.title}: none.")]
 
 
 PAGES: Mapping[str, tuple[str, Callable[[Look], View]]] = {

@@ -61,7 +61,8 @@ class Reader:
     def __init__(self, asked: Report, settings: Settings) -> None:
         # Not fork: this process has threads, whose locks a forked child would inherit taken.
         context = get_context("spawn")
-        self._rows = context.Value("q", 0)
+        # Without a lock: one writes, the other reads, and a process that is killed must leave nothing locked.
+        self._rows = context.RawValue("q", 0)
         self._inbox, outbox = context.Pipe(duplex=False)
         self._process = context.Process(
             target=_read_and_send, args=(outbox, self._rows, asked, settings), daemon=True, name="reader"
@@ -116,4 +117,6 @@ def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Setti
         outcome: Reading | CascadeError = read(asked, settings, advance)
     except CascadeError as problem:
         outcome = problem
+    except Exception as error:  # noqa: BLE001 - its message may quote an event; a page tells its type
+        outcome = CascadeError(f"Internal error while reading: {type(error).__name__}.")
     outbox.send(outcome)

@@ -14,7 +14,7 @@ from cascade_cli.errors import CascadeError, DependencyError, UsageError
 from cascade_cli.event_loop import Stop, signals_stop
 
 _LONGEST_GOODBYE_S = 2
-_LONGEST_PORT = 65_535
+_HIGHEST_PORT = 65_535
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -28,8 +28,8 @@ def listen(host: str, port: int) -> socket.socket:
         UsageError: there is no such port, or no such host here.
         DependencyError: it is taken, or not allowed.
     """
-    if not 0 <= port <= _LONGEST_PORT:
-        raise UsageError(f"There is no port {port}.", hint=f"Ports go from 0, any that is free, to {_LONGEST_PORT}.")
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise UsageError(f"There is no port {port}.", hint=f"Ports go from 0, any that is free, to {_HIGHEST_PORT}.")
     try:
         family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((host, port), family=family)

@@ -135,5 +135,5 @@ def _environment() -> Environment:
     loader = ChoiceLoader([PackageLoader("cascade_cli.dashboard"), PackageLoader("cascade_cli.report")])
     found = environment().overlay(loader=loader)
     # What a form sends back must be what came: escaped, but with its control characters as they are.
-    found.filters["raw"] = escape
+    found.filters = {**found.filters, "raw": escape}
     return found

@@ -193,6 +193,8 @@ class Snapshots:
             _ = snapshot.listing
         except CascadeError as error:
             problem = error
+        except Exception as error:  # noqa: BLE001 - told on a page; nobody would see it in this thread
+            problem = CascadeError(f"Internal error while reading: {type(error).__name__}.")
         with self._lock:
             self._snapshot, self._problem, self._reader = snapshot or self._snapshot, problem, None
             self._rested_at = self._now() + max(_SHORTEST_REST_S, _REST_PER_READING * (self._now() - began))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cascade_cli.scoring.frames import (
 from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
 
 _PAIRS_BETWEEN_WRITES = 20_000
+_BROUGHT = "_brought"
 
 
 def score_workspace(
@@ -44,19 +45,27 @@ def score_workspace(
         known = workspace.read_scores(fingerprint)
     if request.item_column is not None:
         known = known.clear()
-    intake = Intake(
-        through(stream_pairs(path, only)), advance, {hash(key) for key in known.select(PAIR_KEY).iter_rows()}
-    )
+    places = {hash(key): place for place, key in enumerate(known.select(PAIR_KEY).iter_rows())}
+    # The texts of a million keys would outweigh their figures; that two share a hash has a chance of 1 in 37 million.
+    known = known.drop(PAIR_KEY)
+    intake = Intake(through(stream_pairs(path, only)), advance, places)
     chunks = score_chunks(intake, request, processes=processes)
     kept = _kept(chunks, path, fingerprint) if keep else chunks
-    return _with_known(assemble(kept, intake, request), known)
+    filled = _all_filled(kept, known, places)
+    # From here on only the filling holds them, and lets them go before all lines are put together.
+    del known
+    scored = assemble(filled, intake, request)
+    keys = scored.figures.select(PAIR_KEY).iter_rows()
+    return replace(scored, cached=sum(hash(key) in places for key in keys))
 
 
 def _kept(chunks: Iterable[Chunk], path: Path, fingerprint: str) -> Iterator[Chunk]:
     """Pass the chunks on, writing down now and then what is new in them."""
     unsaved: list[pl.DataFrame] = []
     for chunk in chunks:
-        unsaved.append(chunk.figures.filter(pl.col("scorable").is_not_null()))
+        fresh = chunk.figures.filter(pl.col("scorable").is_not_null())
+        # Two thousand frames of nothing weigh as much as the figures.
+        unsaved += [fresh] if len(fresh) else []
         if sum(map(len, unsaved)) >= _PAIRS_BETWEEN_WRITES:
             _save(path, fingerprint, unsaved)
             unsaved = []
@@ -71,15 +80,27 @@ def _save(path: Path, fingerprint: str, frames: list[pl.DataFrame]) -> None:
             workspace.write_scores(fingerprint, fresh.select(*PAIR_KEY, *FIGURES))
 
 
-def _with_known(scored: Scored, known: pl.DataFrame) -> Scored:
-    """Fill the lines that were left open from the figures known before."""
-    open_lines = scored.figures.filter(pl.col("scorable").is_null())
-    if open_lines.is_empty():
-        return scored
-    brought = known.select(*PAIR_KEY, *(column for column in FIGURES if column in known.columns))
-    filled = open_lines.drop(*FIGURES).join(brought, on=PAIR_KEY, how="left")
-    absent = [pl.lit(None, dtype=kind).alias(name) for name, kind in FIGURES.items() if name not in known.columns]
-    whole = filled.with_columns(absent).select(scored.figures.columns)
-    settled = scored.figures.filter(pl.col("scorable").is_not_null())
-    figures = pl.concat([settled, whole], how="vertical_relaxed").sort("pair")
-    return replace(scored, figures=figures, cached=len(open_lines))
+def _all_filled(chunks: Iterable[Chunk], known: pl.DataFrame, places: Mapping[int, int]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        yield _filled(chunk, known, places)
+
+
+def _filled(chunk: Chunk, known: pl.DataFrame, places: Mapping[int, int]) -> Chunk:
+    """Fill the lines that were left open from the figures known before.
+
+    Args:
+        chunk: lines in any order.
+        known: figures, one line a pair.
+        places: for the hash of each known pair's key its line.
+    """
+    lines = [places.get(hash(key)) for key in chunk.figures.select(PAIR_KEY).iter_rows()]
+    if all(line is None for line in lines):
+        return chunk
+    brought = known.select(pl.all().gather(pl.Series(lines, dtype=pl.UInt32)).name.suffix(_BROUGHT))
+    wanted = [
+        pl.coalesce(name, pl.col(f"{name}{_BROUGHT}").cast(kind)).alias(name)
+        for name, kind in FIGURES.items()
+        if name in known.columns
+    ]
+    figures = chunk.figures.hstack(brought).with_columns(wanted).drop(brought.columns)
+    return replace(chunk, figures=figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -65,6 +66,10 @@ OBSERVER = Observer(
     read_observation,
 )
 """The columns that a simulation needs beside the score."""
+_READ = (
+    "pair", "event_id", "system_prompt_hash", "sample_index", "cluster", "agrees", "missing_output", *OBSERVER.schema,
+)  # fmt: skip
+"""The columns of scored pairs that become events: the others are many."""
 
 
 @dataclass(frozen=True)  # without slots: some of it is worked out once and kept
@@ -185,10 +190,17 @@ def events_of(scored: Scored, *, by_hash: bool = False) -> Events:
         raise UsageError(
             f"There are answers of {len(students)} students: {named}.", hint="Choose one with --student-model."
         )
-    ranked = scored.figures.sort("sample_index", descending=True, maintain_order=True)
     key = ["event_id", "system_prompt_hash"] if by_hash else ["event_id"]
-    frame = ranked.unique(key, keep="last", maintain_order=True).sort("pair")
+    frame = _one_of_each(scored.figures.select(_READ), key)
     return events_from(frame, repeated=len(scored.figures) - len(frame))
+
+
+def _one_of_each(pairs: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """The last first answer of each key; where hashes tell that every key is there once, the frame as it is."""
+    if not pairs.select(pl.struct(key).hash()).to_series().is_duplicated().any():
+        return pairs
+    ranked = pairs.sort("sample_index", descending=True, maintain_order=True)
+    return ranked.unique(key, keep="last", maintain_order=True).sort("pair")
 
 
 def events_from(frame: pl.DataFrame, repeated: int = 0) -> Events:

@@ -226,7 +226,9 @@ def _plan(events: Events, policy: Policy, figures: Figures) -> Figures | None:
     if standing["n"] < INSUFFICIENT or not standing["low"]:
         return None
     settled = fired_masks(events, replace(policy, burn_in_events=0))
-    speaking, volume = events.clusters.filter(settled == BIT[RANDOM_SAMPLE]).n_unique(), events.per_day
+    sampled = settled == BIT[RANDOM_SAMPLE]
+    speaking = events.clusters.filter(sampled).n_unique() if events.clustered else int(sampled.sum())
+    volume = events.per_day
     labels_per_day = None if volume is None else volume * speaking / len(events)
     return {
         "floor": standing["low"],

@@ -40,6 +40,9 @@ def _pair(event_id: str, text: str, number: int = 0) -> dict[str, Any]:
     }
 
 
+PAGES = ("/", "/hashes", "/time", "/errors", "/events", "/frontier", "/alarms", "/runs", "/compare", "/live", "/origin")
+
+
 @pytest.fixture(scope="module")
 def hostile(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: ARG001 - as elsewhere
     """A dashboard over nothing but hostile text, as names, ids, categories, arenas and hashes."""
@@ -63,9 +66,7 @@ def _check(page: Any) -> None:
     assert page.evaluate(f"{attributes}.filter(each => /^on/i.test(each.name)).length") == 0
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/hashes", "/time", "/errors", "/events", "/frontier", "/alarms", "/runs", "/origin"]
-)
+@pytest.mark.parametrize("path", PAGES)
 def test_no_page_runs_what_was_planted(hostile: Served, watched: Watched, path: str) -> None:
     watched.page.goto(f"{hostile.url}{path}")
     assert watched.page.locator("main section").count() >= 1

@@ -171,3 +171,10 @@ def test_an_unknown_page_is_a_page(show: Show, watched: Watched) -> None:
     page = show("/nowhere/at%20all")
     assert "no page at /nowhere/at all" in page.locator("main").text_content()
     assert page.locator("nav.contents a").count() == 11
+
+
+@pytest.mark.parametrize("path", ["/", "/errors", "/events", "/frontier", "/alarms", "/runs", "/live", "/origin"])
+def test_a_telephone_scrolls_nothing_sideways_but_tables(show: Show, path: str) -> None:
+    page = show(path)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -10,7 +10,10 @@ import pytest
 
 from cascade_cli.app import COMMANDS
 
-HEAVY = {"sklearn", "polars", "duckdb", "psycopg", "httpx", "numpy", "scipy", "rich", "pydantic", "rapidfuzz"}
+HEAVY = {
+    "sklearn", "polars", "duckdb", "psycopg", "httpx", "numpy", "scipy", "rich", "pydantic", "rapidfuzz", "jinja2",
+    "starlette", "uvicorn", "anyio",
+}  # fmt: skip
 WRITTEN = [*COMMANDS, "config show"]
 
 

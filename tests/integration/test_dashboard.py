@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -117,12 +118,20 @@ def test_no_path_leads_out_of_the_pages(running: Served, path: str) -> None:
     assert "<nav" in body
 
 
+def _place(text: str) -> str:
+    """What stands for a place in the list, if that were it."""
+    return urlsafe_b64encode(text.encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
         ("/events?kind=nonsense", 400),
         ("/events?after=nonsense", 400),
-        ("/events?after=" + quote("W1tbW1s="), 400),
+        ("/events?after=" + _place("[[[[["), 400),
+        ("/events?after=" + _place('[0.5, "\\ud800", 1]'), 400),
+        ("/events?after=" + _place('[0.5, "x", 1e999]'), 400),
+        ("/events?after=" + _place('[NaN, "x", ' + "9" * 30 + "]"), 200),
         ("/events?size=0", 400),
         ("/events?size=-1", 400),
         ("/events?size=" + "9" * 5_000, 400),
@@ -285,6 +294,7 @@ def test_off_loopback_every_request_needs_the_token(tmp_path: Path) -> None:
     with served(tmp_path, "--host", "0.0.0.0", env={"CASCADE_DASHBOARD_TOKEN": TOKEN}) as dashboard:  # noqa: S104 - that is what is tested
         url = dashboard.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
         here = Served(url, dashboard.document, dashboard.process)
+        assert TOKEN not in json.dumps(dashboard.document)
         assert here.get("/")[0] == 401
         assert here.get("/api/status.json")[0] == 401
         assert here.get("/static/style.css")[0] == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,16 @@ def test_the_worst_events_are_told_as_their_explanation_tells_them(
         assert event["equal"] == sum(each["strict"] for each in pairs)
         differing = sorted(each["kind"] for each in pairs if not each["strict"])
         assert sorted(each["kind"] for each in event["pairs"]) == differing
+
+
+def test_kinds_by_section_are_those_that_the_explanations_tell(say: Saying) -> None:
+    told = data_of(say, "score", PAIRS, "--explain-all")["explanations"]
+    counted = Counter((each["section"], each["kind"]) for event in told for each in event["differences"])
+    found = data_of(say, "score", PAIRS)["total"]["kinds_by_section"]
+    for section, kinds in found.items():
+        for kind, number in kinds.items():
+            assert number == counted.pop((section, kind), 0), (section, kind)
+    assert set(counted) == {("", "invalid_json")}
 
 
 def test_the_page_shows_the_figures_that_the_commands_show(reported: tuple[dict[str, Any], str]) -> None:

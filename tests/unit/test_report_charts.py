@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
+from importlib.resources import files
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
@@ -225,3 +226,32 @@ def test_long_names_are_cut_to_the_room_that_there_is(name: str, width: float) -
 def test_letters_that_are_wider_take_more_room() -> None:
     assert shortened("名" * 20, 130) == "名" * 9 + "…"
     assert shortened("n" * 20, 130) == "n" * 16 + "…"
+
+
+STYLE = files("cascade_cli.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
+COLOURS = {
+    name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", STYLE)
+}
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("ground", ["paper", "panel"])
+def test_words_and_marks_stand_out_from_their_ground_in_both_themes(theme: int, ground: str) -> None:
+    for name in ("ink", "quiet", "link", "bad", "good", "doubt"):
+        assert contrast(COLOURS[name][theme], COLOURS[ground][theme]) >= 4.5, name
+    for name in ("first", "second", "third", "fourth", "strong-rule"):
+        assert contrast(COLOURS[name][theme], COLOURS[ground][theme]) >= 3, name
+    for name in ("wash-gold", "wash-student"):
+        assert contrast(COLOURS["ink"][theme], COLOURS[name][theme]) >= 4.5, name
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminances, as WCAG 2.2 has it."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    shares = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
