@@ -139,12 +139,12 @@ def gathered(mapping: GraphMapping, writes: Iterable[GraphWrite]) -> dict[str, d
     return batches
 
 
-def _gather(batch: dict[Key, Pending], row: dict[str, Value], names: Key, event_id: str) -> None:
-    key = tuple(str(row[name]) for name in names)
+def _gather(batch: dict[Key, Pending], row: Row, names: Key, event_id: str) -> None:
+    key = tuple([str(row[name]) for name in names])
     if key in batch:
         batch[key].accrete(row, event_id)
     else:
-        batch[key] = Pending(row, [event_id])
+        batch[key] = Pending(dict(row), [event_id])
 
 
 def _upsert(mapping: GraphMapping, table: GraphTable) -> bytes:
