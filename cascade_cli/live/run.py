@@ -21,6 +21,7 @@ from cascade_cli.config import (
     POSTGRES_ENTITIES,
     POSTGRES_EVENTS,
     POSTGRES_FACTS,
+    POSTGRES_PREPARE,
     POSTGRES_QUEUE,
     POSTGRES_RELATIONSHIPS,
     POSTGRES_SCHEMA,
@@ -152,6 +153,7 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         live.once,
         live.max_events if live.max_events is None else _share(live.max_events, live.workers, number),
         parent,
+        settings[POSTGRES_PREPARE],
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S: Final = 10
+_PREPARED_AFTER: Final = 1
+"""What is sent once is not worth being prepared."""
 
 
 def redacted(dsn: str) -> str:
@@ -53,14 +55,14 @@ def connect(dsn: str) -> Iterator[Connection]:
         connection.close()
 
 
-def open_connection(dsn: str) -> Connection:
-    """The same for whoever closes it, with the server's own errors."""
+def open_connection(dsn: str, *, prepare: bool = False) -> Connection:
+    """The same for whoever closes it, with the server's own errors; ``prepare`` is not for pgbouncer."""
     limits = {} if _parts(dsn).get("connect_timeout") else {"connect_timeout": CONNECT_TIMEOUT_S}
     return psycopg.connect(
         make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **limits),
         autocommit=True,
-        # A prepared statement would be looked for on another server connection.
-        prepare_threshold=None,
+        # Behind pgbouncer a prepared statement would be looked for on another server connection.
+        prepare_threshold=_PREPARED_AFTER if prepare else None,
     )
 
 
