@@ -69,6 +69,9 @@ POSTGRES_SCHEMA = Setting("postgres.schema", TEXT, "public", "The schema of the 
 POSTGRES_STATEMENT_TIMEOUT_S = Setting(
     "postgres.statement_timeout_s", SECONDS, 30.0, "The longest that one query may take."
 )
+POSTGRES_PREPARE = Setting(
+    "postgres.prepare", FLAG, False, "Let the worker's statements be planned once; not through pgbouncer."
+)
 POSTGRES_OVERLAP_S = Setting(
     "postgres.overlap_s", SECONDS, 900.0, "How far each pull reads back, for rows that were committed late."
 )

@@ -61,7 +61,7 @@ async def work(plan: Plan, voice: Voice, stop: Stop, clock: Clock | None = None)
     time_passes = clock or Clock()
     health = Health(time_passes.now)
     voice.measures.describe(plan.name, plan.environment.version, plan.environment.policy_fingerprint)
-    with signals_stop(stop), Pool(plan.dsn) as pool:
+    with signals_stop(stop), Pool(plan.dsn, prepare=plan.prepare) as pool:
         async with AsyncExitStack() as opened:
             if plan.rules.metrics_port is not None:
                 await opened.enter_async_context(

@@ -80,6 +80,7 @@ class Plan:
         once: stop when the queue is empty.
         most: claims after which it stops; None for no limit.
         parent: process id of whoever started it; it stops when that is gone. None for a worker of its own.
+        prepare: whether its statements may be prepared, as no pooler of transactions stands between.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Plan:
     once: bool = False
     most: int | None = None
     parent: int | None = None
+    prepare: bool = False
 
     @property
     def author(self) -> Author:

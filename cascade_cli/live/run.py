@@ -18,6 +18,7 @@ from cascade_cli.config import (
     LIVE_MAX_ESCALATIONS_PER_MIN,
     LIVE_METRICS_PORT,
     POLICY_HIGH_VALUE_CATEGORIES,
+    POSTGRES_PREPARE,
     STUDENT_ENDPOINT,
     TEACHER_MAX_TOKENS,
     Settings,
@@ -148,6 +149,7 @@ def plan_of(live: Live, settings: Settings, *, number: int = 0, parent: int | No
         live.once,
         live.max_events if live.max_events is None else _share(live.max_events, live.workers, number),
         parent,
+        settings[POSTGRES_PREPARE],
     )
 
 

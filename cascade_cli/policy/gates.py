@@ -6,7 +6,7 @@ record of its settings with its reason code and one method; further gates implem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isnan
 from typing import ClassVar, Protocol
@@ -143,22 +143,15 @@ def categories_of(case: Case) -> frozenset[str]:
 
 def _emails_in(extraction: Extraction) -> set[str]:
     """The addresses in every text of the three sections, unknown fields included, for all of them would be written."""
-    return {
-        email
-        for section in SECTIONS
-        for text in _texts(extraction.get(section))
-        if "@" in text
-        for email in find_emails(text)
-    }
-
-
-def _texts(value: object) -> Iterator[str]:
-    pending = [value]  # by hand: a hostile answer may be nested deeper than the interpreter may call
-    while pending:
+    emails: set[str] = set()
+    pending = [extraction.get(section) for section in SECTIONS]
+    while pending:  # by hand: a hostile answer may be nested deeper than the interpreter may call
         found = pending.pop()
         if isinstance(found, str):
-            yield found
+            if "@" in found:
+                emails |= find_emails(found)
         elif isinstance(found, (dict, Mapping)):
             pending += found.values()
         elif isinstance(found, list | tuple):
             pending += found
+    return emails

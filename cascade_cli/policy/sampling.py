@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import sha256
 from math import floor
 
@@ -51,6 +52,7 @@ def exact_rate(rate: Rate) -> Decimal:
     return exact
 
 
+@lru_cache(maxsize=1024)
 def units_below(rate: Decimal) -> int:
     """How many of the 2**52 units a rate takes, ``floor(rate * 2**52)``; an event is in iff its unit is below that."""
     return floor(Fraction(rate) * UNITS)

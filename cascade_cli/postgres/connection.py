@@ -27,6 +27,8 @@ _PATIENCE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+_PREPARED_AFTER: Final = 1
+"""What is sent once is not worth being prepared."""
 
 
 def redacted(dsn: str) -> str:
@@ -62,15 +64,15 @@ def connect(dsn: str) -> Iterator[Connection]:
         connection.close()
 
 
-def open_connection(dsn: str) -> Connection:
-    """The same for whoever closes it, with the server's own errors."""
+def open_connection(dsn: str, *, prepare: bool = False) -> Connection:
+    """The same for whoever closes it, with the server's own errors; ``prepare`` is not for pgbouncer."""
     given = _parts(dsn)
     patience = {name: value for name, value in _PATIENCE.items() if given.get(name) is None}
     return psycopg.connect(
         make_conninfo(dsn, application_name="cascade", client_encoding="utf8", **patience),
         autocommit=True,
-        # A prepared statement would be looked for on another server connection.
-        prepare_threshold=None,
+        # Behind pgbouncer a prepared statement would be looked for on another server connection.
+        prepare_threshold=_PREPARED_AFTER if prepare else None,
     )
 
 

@@ -22,13 +22,15 @@ class Pool:
 
     Args:
         dsn: the connection string.
+        prepare: whether statements are prepared once they recur.
 
     Attributes:
         dsn: the same.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, prepare: bool = False) -> None:
         self.dsn = dsn
+        self._prepare = prepare
         # Appending and popping are atomic, so threads need no lock.
         self._idle: deque[Connection] = deque()
         self._is_closed = False
@@ -85,7 +87,7 @@ class Pool:
                 return connection
             connection.close()
         with explained(self.dsn):
-            return open_connection(self.dsn)
+            return open_connection(self.dsn, prepare=self._prepare)
 
 
 def _is_usable(connection: Connection) -> bool:

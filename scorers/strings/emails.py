@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+
+from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS
 
 _LOCAL_REVERSED = re.compile(r"[\w.+-]+")
 _DOMAIN = re.compile(r"[\w.-]+")
@@ -16,7 +19,14 @@ def find_emails(text: str) -> frozenset[str]:
     The plain search scans on from every character of a long run of letters, which is quadratic on a megabyte of
     ``a``; this one starts at each ``@`` and looks outwards, so no character is read more than a few times.
     """
-    return frozenset(text[start:end].lower() for start, end in _spans(text))
+    return _find_cached(text) if len(text) <= CACHED_CHARS else _find(text)
+
+
+def _find(text: str) -> frozenset[str]:
+    return frozenset([text[start:end].lower() for start, end in _spans(text)])
+
+
+_find_cached = lru_cache(maxsize=CACHE_ENTRIES)(_find)
 
 
 def without_emails(text: str) -> str:

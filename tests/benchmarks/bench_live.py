@@ -36,6 +36,7 @@ BATCHES, WORKERS = (100, 500), (1, 2)
 PEER_JOBS = {"procrastinate": 300, "pgqueuer": 3_000}
 LEAST_EVENTS = 1_000
 AIM = 2 / 3
+PREPARED = "[postgres]\nprepare = true\n"
 _IN_HAND = 2
 """A worker writes half of what is in its hand and asks about the other half meanwhile."""
 TEXT = """\
@@ -51,7 +52,8 @@ endpoint. So the clock tells less than the CPU seconds do.
 - **floor**: claim, graph rows, ledger, trace and done in one transaction a batch, psycopg alone (`live_floor.py`). It
   asks no model and applies no gate. *With touched rows* it also records which rows each event is on, without which
   what a student wrote could not be found again.
-- **cascade run --flip**: the command, with twice the batch in hand (`live.batch`), of which it writes half at a time.
+- **cascade run --flip**: the command, with twice the batch in hand (`live.batch`), of which it writes half at a time,
+  and with prepared statements (`postgres.prepare`), as the floor has them.
   One event in twenty is sampled and so goes the teacher's way: decided, given back, claimed again, written with a
   trace. *Over HTTP* it asks an endpoint in another process that answers at once. *Answered in place* it has a
   transport without a network (`instant_cascade.py`), so that what is left is our own consumer.
@@ -156,7 +158,7 @@ class Bench:
 
     def _started(self, command: list[str], subject: Subject) -> Popen[str]:
         in_hand = _IN_HAND * (subject.batch or 0)
-        (self._folder / "cascade.toml").write_text(f"[live]\nbatch = {in_hand}\n", encoding="utf-8")
+        (self._folder / "cascade.toml").write_text(f"[live]\nbatch = {in_hand}\n{PREPARED}", encoding="utf-8")
         environment = {
             "DATABASE_URL": self.dsn,
             "CASCADE_ENABLED": "true",

@@ -13,8 +13,10 @@ from itertools import islice
 from pathlib import Path
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 from live_rig import PAIRS, TEACHER, stage
+from psycopg.pq import TransactionStatus
 from shadowing import cascade, ended, stand_in
 
 LEDGER = "SELECT producer, llm_model, escalated, escalate_reason, count(*) FROM event_distillations GROUP BY 1, 2, 3, 4"
@@ -485,3 +487,26 @@ def test_a_database_that_is_away_is_said_once_and_waited_for(database: str, tmp_
         done = ended(process)
         assert done.code == 143
         assert "Nothing is claimed until it is back." not in done.err
+
+
+def test_statements_that_recur_are_planned_once_where_that_is_set_and_never_by_default(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = Counter[str]()
+    close = psycopg.Connection.close
+
+    def look_and_close(connection: psycopg.Connection) -> None:
+        if connection.info.transaction_status is TransactionStatus.IDLE:
+            prepared.update(name for (name,) in connection.execute("SELECT name FROM pg_prepared_statements"))
+        close(connection)
+
+    monkeypatch.setattr(psycopg.Connection, "close", look_and_close)
+    with stage(database, tmp_path, 40) as live:
+        live.configure("[live]\nbatch = 10\n")
+        assert live.run("--once", "--flip").code == 0
+        assert not prepared
+        live.enqueue_again()
+        live.configure("[live]\nbatch = 10\n[postgres]\nprepare = true\n")
+        assert live.run("--once", "--flip").code == 0
+        assert prepared
+        live.check_each_written_once(40)

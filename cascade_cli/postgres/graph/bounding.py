@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from cascade_cli.postgres.graph.reading import Row, Value
+from cascade_cli.postgres.graph.reading import Row
 
 KEY_BYTES: Final = 2_000
 """The most that all texts of one key take together, in UTF-8."""
@@ -13,8 +13,8 @@ _DIGEST_CHARS: Final = 16
 _MOST_BYTES_A_CHAR: Final = 4
 
 
-def bounded(row: Row, key: tuple[str, ...]) -> dict[str, Value]:
-    """A copy of a row whose key fits into an index.
+def bounded(row: Row, key: tuple[str, ...]) -> Row:
+    """A row whose key fits into an index: the same one where it does, as nearly always.
 
     Only where the texts of the key are too long together is each that is longer than its share cut to it, with the
     beginning of its SHA-256 as its end, so that two long texts stay two. Key texts that are absent become empty: to an
@@ -24,6 +24,8 @@ def bounded(row: Row, key: tuple[str, ...]) -> dict[str, Value]:
     # A character takes four bytes at most, and nearly every key is far from the limit.
     if _MOST_BYTES_A_CHAR * sum(map(len, texts)) > KEY_BYTES < sum(len(text.encode()) for text in texts):
         texts = [_cut(text, KEY_BYTES // len(key)) for text in texts]
+    elif all(texts):
+        return row
     return {**row, **dict(zip(key, texts, strict=True))}
 
 

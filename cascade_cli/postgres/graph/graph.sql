@@ -75,11 +75,11 @@ to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
 
 -- name: record_touched
 INSERT INTO {touched} (event_id, table_name, row_key, created, before, after)
-SELECT event_id, table_name, jsonb_build_array(row_id), created, before::jsonb, after::jsonb
-FROM unnest(
-    %(event_ids)s::text[], %(tables)s::text[], %(row_ids)s::text[],
-    %(created)s::boolean[], %(before)s::text[], %(after)s::text[]
-) AS touched (event_id, table_name, row_id, created, before, after)
+SELECT event_id, table_name, row_key::jsonb, created::boolean, before::jsonb, after::jsonb
+FROM ROWS FROM (
+    json_array_elements_text(%(event_id)s), json_array_elements_text(%(table)s), json_array_elements(%(row_key)s),
+    json_array_elements_text(%(created)s), json_array_elements_text(%(before)s), json_array_elements_text(%(after)s)
+) AS touched (event_id, table_name, row_key, created, before, after)
 ON CONFLICT DO NOTHING;
 
 -- name: partitioned

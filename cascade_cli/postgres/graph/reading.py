@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -113,9 +113,9 @@ def _entity(common: Mapping[str, Value], item: object) -> Row | None:
     name = _field(fields, "name")
     if name is None:
         return None
-    emails = [*_emails(fields.get("email")), *_emails(fields.get("emails"))]
     given = [alias for text in _texts(fields.get("aliases")) if (alias := _words(text))]
-    emails += [email for text in (*given, name) for email in _emails(text)]
+    texts = (*_texts(fields.get("email")), *_texts(fields.get("emails")), *given, name)
+    emails = [email for text in texts if "@" in text for email in sorted(find_emails(cleansed(text)))]
     aliases = tuple(dict.fromkeys(alias for alias in (*given, *emails[1:]) if alias != name))
     email = emails[0] if emails else None
     return {**common, "type": _field(fields, "type") or "", "name": name, "aliases": aliases, "email": email}
@@ -139,13 +139,16 @@ def _relationship(common: Mapping[str, Value], item: object) -> Row | None:
 
 
 def _object(item: object) -> Mapping[str, object]:
-    if not isinstance(item, Mapping):
+    # What JSON gives comes first: asking an abstract type takes ten times as long.
+    if not isinstance(item, (dict, Mapping)):
         raise MalformedExtraction(f"an item is {type(item).__name__}, not an object")
     return item
 
 
 def _field(fields: Mapping[str, object], name: str) -> str | None:
     value = fields.get(name)
+    if isinstance(value, str):
+        return _words(value)
     # An empty list or object says nothing, though its JSON can be seen.
     return _words(plain_text(value)) if value or not isinstance(value, list | dict) else None
 
@@ -154,22 +157,18 @@ def _words(value: object) -> str | None:
     """A text with single spaces; None where nothing of it can be seen, or it is no text."""
     if not isinstance(value, str):
         return None
-    text = " ".join(cleansed(value).split())
+    text = " ".join(value.split())
+    if text.isascii() and "\0" not in text:
+        return text or None
+    text = cleansed(text)
     # The normal form costs more than reading does; a name whose first hundreds of characters are invisible is none.
-    return text if text and (text.isascii() or fold(text[:_JUDGED_CHARS])) else None
+    return text if fold(text[:_JUDGED_CHARS]) else None
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object) -> Sequence[str]:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        yield from (text for text in value if isinstance(text, str))
-
-
-def _emails(value: object) -> Iterator[str]:
-    for text in _texts(value):
-        if "@" in text:
-            yield from sorted(find_emails(cleansed(text)))
+        return (value,)
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else ()
 
 
 def _moment(value: object) -> str | None:
