@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS
+from scorers.strings.text import CACHED_CHARS
 
 _LOCAL_REVERSED = re.compile(r"[\w.+-]+")
 _DOMAIN = re.compile(r"[\w.-]+")
@@ -26,7 +26,7 @@ def _find(text: str) -> frozenset[str]:
     return frozenset([text[start:end].lower() for start, end in _spans(text)])
 
 
-_find_cached = lru_cache(maxsize=CACHE_ENTRIES)(_find)
+_find_cached = lru_cache(maxsize=16_384)(_find)
 
 
 def without_emails(text: str) -> str:

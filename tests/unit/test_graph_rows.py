@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -146,6 +145,15 @@ def test_keys_that_fit_are_left_alone_and_longer_ones_stay_apart() -> None:
     assert str(one).startswith("事" * 200)
 
 
+def test_a_key_text_that_is_absent_is_empty_for_null_is_equal_to_nothing() -> None:
+    key = GraphTable.of("facts", {"key": "arena, subject, statement"}).key
+    assert bounded(_rows("facts", "It rains")[0], key)["subject"] == ""
+
+
+def test_a_nul_in_plain_text_is_replaced() -> None:
+    assert _rows("facts", "It\0 rains")[0]["statement"] == "It\ufffd rains"
+
+
 texts = st.text(st.characters(categories=["L", "N", "P", "S", "Z", "C"]), max_size=40) | st.sampled_from(
     ["\0", "\ud800", "\udfff\ud83d\ude00", "a@b.c", "\\", '"', "{}", "NULL", "x" * 3_000, "\u200b" * 600, "é" * 2_000]
 )
@@ -191,7 +199,10 @@ def test_whatever_a_model_says_becomes_rows_that_can_be_stored_or_nothing(event:
         table = mapping.of_section(section)
         for row in (bounded(row, table.key) for row in rows):
             assert set(row) == set(COLUMNS[section])
-            assert "\0" not in json.dumps(row, ensure_ascii=False).encode().decode()
+            said_texts = [
+                text for value in row.values() for text in ((value,) if isinstance(value, str) else value or ())
+            ]
+            assert b"\0" not in "".join(said_texts).encode()
             assert all(isinstance(row[name], str) for name in table.key)
             assert sum(len(str(row[name]).encode()) for name in table.key) <= KEY_BYTES
 
