@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Thread
 
 from cascade_cli.config import DASHBOARD_TOKEN, WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Result
@@ -53,7 +54,8 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
     site = build_site(Sources(snapshots, LiveState(settings), settings), access)
 
     def serve_pages() -> CascadeError | None:
-        snapshots.state()
+        # Beside it, so that a signal is waited for from the first moment on.
+        Thread(target=snapshots.state, daemon=True).start()
         with closing(snapshots):
             return serve(site, listener)
 

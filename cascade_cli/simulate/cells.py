@@ -164,7 +164,7 @@ def _columns(events: Events, grid: _Grid) -> _Columns:
     return _Columns(
         vip=_stacked(((events.arenas == arena).fill_null(value=False) for arena in grid.arenas), len(events)),
         flags=np.column_stack([events.parse_fail, events.empty, events.ungrounded]),
-        categories=_has_any(events.categories, grid.categories),
+        categories=_has_any(events, grid.categories),
         unit_bin=np.searchsorted(np.array(grid.units), events.units(grid.salt), side="right"),
         score_bin=np.where(np.isnan(events.verifier), 0, scores),
     )
@@ -175,14 +175,17 @@ def _stacked(columns: Iterable[pl.Series], length: int) -> Bools:
     return np.column_stack(found) if found else np.zeros((length, 0), dtype=np.bool_)
 
 
-def _has_any(categories: pl.Series, groups: Sequence[frozenset[str]]) -> Bools:
+def _has_any(events: Events, groups: Sequence[frozenset[str]]) -> Bools:
     """Whether each event has a category of each group, shape (n, groups)."""
-    places = np.repeat(np.arange(len(categories)), categories.list.len().to_numpy())
-    names = categories.list.explode(empty_as_null=False)
-    found = np.zeros((len(categories), len(groups)), dtype=np.bool_)
+    found = np.zeros((len(events), len(groups)), dtype=np.bool_)
     for number, group in enumerate(groups):
+<<<<<<< HEAD
         among = names != "" if EVERY_CATEGORY in group else names.is_in(sorted(group))
         found[places[among.to_numpy()], number] = True
+=======
+        for name in sorted(group):
+            found[:, number] |= events.has_category(name)
+>>>>>>> six
     return found
 
 

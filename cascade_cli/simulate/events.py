@@ -21,6 +21,9 @@ NO_LABEL, DISAGREES, AGREES = 0, 1, 2
 
 VERIFIER = "verifier"
 
+_MOST_KEPT = 64
+"""Columns of categories, a megabyte each for a million events."""
+
 COSTS = ("teacher_ms", "student_ms", "prompt_chars", "teacher_chars", "student_chars")
 """What an event's two answers took; unknown milliseconds are NaN."""
 
@@ -154,6 +157,20 @@ class Events:
         if salt not in self._units:
             self._units[salt] = np.fromiter((sample_unit(each, salt) for each in self.ids), np.int64, len(self))
         return self._units[salt]
+
+    def has_category(self, name: str) -> npt.NDArray[np.bool_]:
+        """Whether each event has a category, shape (n,); kept, for policies list the same few again and again."""
+        found = self._by_category.get(name)
+        if found is None:
+            found = self.categories.list.contains(name).fill_null(value=False).to_numpy()
+            if len(self._by_category) >= _MOST_KEPT:
+                self._by_category.clear()
+            self._by_category[name] = found
+        return found
+
+    @cached_property
+    def _by_category(self) -> dict[str, npt.NDArray[np.bool_]]:
+        return {}
 
     @cached_property
     def latest_masks(self) -> list[tuple[Policy, npt.NDArray[np.int64]]]:
