@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cascade_cli.policy import EVERY_CATEGORY, REASONS, UNITS, Policy, units_below
+from cascade_cli.policy import REASONS, UNITS, Policy, units_below
 from cascade_cli.simulate.burn_in import units_in_force
 from cascade_cli.simulate.events import COSTS, Events
 
@@ -179,13 +179,8 @@ def _has_any(events: Events, groups: Sequence[frozenset[str]]) -> Bools:
     """Whether each event has a category of each group, shape (n, groups)."""
     found = np.zeros((len(events), len(groups)), dtype=np.bool_)
     for number, group in enumerate(groups):
-<<<<<<< HEAD
-        among = names != "" if EVERY_CATEGORY in group else names.is_in(sorted(group))
-        found[places[among.to_numpy()], number] = True
-=======
         for name in sorted(group):
             found[:, number] |= events.has_category(name)
->>>>>>> six
     return found
 
 

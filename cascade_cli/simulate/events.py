@@ -12,7 +12,7 @@ import polars as pl
 
 from cascade_cli.errors import UsageError
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import Case, Policy, observe, sample_unit, usable_extraction
+from cascade_cli.policy import EVERY_CATEGORY, Case, Policy, observe, sample_unit, usable_extraction
 from cascade_cli.records import Row
 from cascade_cli.scoring import Observer, Scored, answered, shown_event
 
@@ -159,10 +159,12 @@ class Events:
         return self._units[salt]
 
     def has_category(self, name: str) -> npt.NDArray[np.bool_]:
-        """Whether each event has a category, shape (n,); kept, for policies list the same few again and again."""
+        """Whether each event has a category, or any for `*`, shape (n,); kept, for policies list the same few."""
         found = self._by_category.get(name)
         if found is None:
-            found = self.categories.list.contains(name).fill_null(value=False).to_numpy()
+            lists = self.categories.list
+            has = lists.eval(pl.element() != "").list.any() if name == EVERY_CATEGORY else lists.contains(name)
+            found = has.fill_null(value=False).to_numpy()
             if len(self._by_category) >= _MOST_KEPT:
                 self._by_category.clear()
             self._by_category[name] = found
