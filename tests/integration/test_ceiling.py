@@ -90,6 +90,7 @@ def shown_with(say: Saying, **environment: str) -> dict[str, object]:
     return next(each for each in data["settings"] if each["key"] == KEY)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_it_is_twice_the_share_of_the_busiest_hour(say: Saying, tmp_path: Path) -> None:
     line = (
         '{"event_id": "e%d", "system_prompt_hash": "f1e0ff", "created_at": "2026-06-18T%s:00:00Z",'

@@ -211,6 +211,7 @@ def test_a_category_more_gives_what_simulate_says_of_it(running: Served, workspa
     assert {name: found[name] for name in told} == told
 
 
+@pytest.mark.slow
 def test_two_students_are_compared_as_by_compare(tmp_path: Path, workspace: Path) -> None:
     for name in ("pairs", "other"):
         cascade(tmp_path, "pull", str(workspace / f"{name}.jsonl"))
@@ -251,6 +252,7 @@ def test_one_event_is_enough_for_every_page(tmp_path: Path) -> None:
             assert dashboard.get(f"/api/{name}.json")[0] == 200, name
 
 
+@pytest.mark.slow
 def test_pages_follow_a_workspace_that_changes(tmp_path: Path) -> None:
     pairs = shipped_pairs(every=40)
     cascade(tmp_path, "pull", str(write_pairs(tmp_path / "first.jsonl", pairs[:10])))

@@ -38,7 +38,7 @@ README = Path(__file__).parents[2] / "README.md"
 FOLDER = Path(".cascade-demo")
 STEPS = [
     "workspace", "shadow", "score", "explained", "simulation", "run_shadow", "gate", "run_flip", "status", "kill",
-    "run_killed", "revive", "mop_up", "undo", "monitor",
+    "run_killed", "revive", "mop_up", "undo", "monitor", "report",
 ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_the_document_holds_what_every_step_answered(played: Played) -> None:
 
 
 def test_steps_and_results_fit_eighty_columns(played: Played) -> None:
-    assert [int(number) for number in re.findall(r"^ ?(\d+)\. ", played.told, re.MULTILINE)] == list(range(1, 14))
+    assert [int(number) for number in re.findall(r"^ ?(\d+)\. ", played.told, re.MULTILINE)] == list(range(1, 15))
     assert max(map(len, (played.told + played.shown).splitlines())) <= 80
 
 

@@ -22,7 +22,6 @@ from cascade_cli.postgres.queue import Lane
 from cascade_cli.postgres.scripts import migration_scripts
 
 OURS = [script.name for script in migration_scripts(with_team_tables=False)]
-AGES_INDEX = "idx_event_distillations_standing"
 QUEUE_INDEXES = ["idx_distillation_queue_pending", "idx_distillation_queue_leases"]
 # As the contract has it: no created_at, and a column that we know nothing of.
 TEAMS_QUEUE = (
@@ -30,7 +29,6 @@ TEAMS_QUEUE = (
     " status text NOT NULL DEFAULT 'pending', attempts integer NOT NULL DEFAULT 0, claimed_by text,"
     " claimed_at timestamptz, claim_expires_at timestamptz, last_error text, tenant text NOT NULL DEFAULT 't')"
 )
-NEW = [*OURS, AGES_INDEX]
 TEAMS_LEDGER = (
     "CREATE TABLE event_distillations (event_id text NOT NULL, producer text NOT NULL, llm_model text NOT NULL,"
     " system_prompt_hash text, escalated boolean, escalate_reason text,"
@@ -59,7 +57,7 @@ def test_the_command_applies_once_and_then_finds_nothing_missing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", empty_database)
     assert run(["migrate"]) == 0
-    assert capsys.readouterr().out.split() == ["Applied:", *(", ".join(NEW)).split()]
+    assert capsys.readouterr().out.split() == ["Applied:", *(", ".join(OURS)).split()]
     assert run(["migrate"]) == 0
     assert capsys.readouterr().out == "Nothing was missing.\n"
 
@@ -77,7 +75,7 @@ def test_tables_that_the_team_has_already_keep_their_columns_and_get_their_index
     execute(empty_database, "INSERT INTO distillation_queue (event_id) VALUES ('e1')")
     applied = apply_migrations(empty_database)
     ledger_indexes = ["idx_event_distillations_producer_time", "idx_event_distillations_reason"]
-    assert applied == [OURS[0], *ledger_indexes, *OURS[1:], AGES_INDEX, *QUEUE_INDEXES]
+    assert applied == [OURS[0], *ledger_indexes, *OURS[1:], *QUEUE_INDEXES]
     assert apply_migrations(empty_database) == []
     assert all(indexes(empty_database).values())
     mapping = ColumnMapping.of(
@@ -97,7 +95,7 @@ def test_tables_that_the_team_has_already_keep_their_columns_and_get_their_index
 def test_the_teams_tables_may_be_called_otherwise(empty_database: str) -> None:
     execute(empty_database, TEAMS_QUEUE.replace("distillation_queue", "jobs").replace("status", "state"))
     mapping = ColumnMapping.of("public", {}, {}, {"table": "jobs", "status": "state"})
-    assert apply_migrations(empty_database, mapping=mapping) == [*NEW, *QUEUE_INDEXES]
+    assert apply_migrations(empty_database, mapping=mapping) == [*OURS, *QUEUE_INDEXES]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +116,7 @@ def test_a_queue_that_cannot_be_indexed_beside_traffic_keeps_nobody_from_the_res
     empty_database: str, say: Saying, made: str, advice: str
 ) -> None:
     execute(empty_database, made)
-    for applied in (NEW, []):
+    for applied in (OURS, []):
         status, data, said = say("migrate", DATABASE_URL=empty_database)
         assert (status, data["applied"], data["left_out"]) == (0, applied, QUEUE_INDEXES)
         assert advice in said

@@ -388,6 +388,7 @@ def test_a_line_of_json_tells_of_each_event_and_nothing_of_its_content(database:
 # What waits for the teacher
 
 
+@pytest.mark.slow
 def test_the_student_gets_no_more_while_too_many_wait_for_the_teacher(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 120, "--latency-ms", 150) as live:
         live.configure("[live]\nbatch = 10\nlease_s = 1.5\n[teacher]\ntries = 1\n")

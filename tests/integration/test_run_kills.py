@@ -136,6 +136,7 @@ CONFIGURATION = (
 )
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
     with stage(database, tmp_path, 80, "--latency-ms", 250) as live:
         live.rows(JOURNAL)

@@ -95,6 +95,7 @@ def test_a_table_that_takes_nobodys_rows_charges_nobody_and_ends_a_run_that_shou
         assert "is away" not in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("refusing", "mended"),
     [

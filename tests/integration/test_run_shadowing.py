@@ -9,6 +9,7 @@ from live_rig import stage
 from shadowing import stand_in
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["never=1", "slow=1"])
 def test_a_student_that_hangs_holds_no_event_up_and_leaves_no_answer(database: str, tmp_path: Path, fault: str) -> None:
     other = tmp_path / "student"

@@ -469,6 +469,7 @@ def test_a_full_disk_is_told_and_what_was_saved_before_is_safe(tmp_path: Path) -
         assert server.answered().total() - 300 <= 16
 
 
+@pytest.mark.slow
 def test_following_takes_in_what_comes_and_outlives_the_endpoint_and_the_database(
     tmp_path: Path, database: str, postgres_server: str
 ) -> None:

@@ -320,6 +320,7 @@ def _without_heirs(plan: Plan, *rest: Any) -> None:
     plan.bequeath.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [_blind_to_others, _without_heirs])
 def test_it_fails_where_others_are_not_looked_at_and_where_a_creation_is_not_handed_on(
     database: str, monkeypatch: pytest.MonkeyPatch, broken: Callable[..., None]

@@ -1,10 +1,6 @@
 -- What the live worker keeps for itself. Ids of the team's rows are held as text, whatever their type; there is no
 -- foreign key and no trigger on the team's tables, so none of theirs is ever locked or slowed down by ours.
 
--- How old a prompt is, is asked of the ledger by every worker while the prompt is new.
-CREATE INDEX IF NOT EXISTS idx_event_distillations_standing
-    ON event_distillations (system_prompt_hash) WHERE producer = 'student' OR escalate_reason = 'random_sample';
-
 -- Decisions to escalate that wait for the teacher: the teacher lane. The queue row itself is pending. A queue may have
 -- several rows of one event; each has its own decision.
 CREATE TABLE IF NOT EXISTS cascade_escalations (
