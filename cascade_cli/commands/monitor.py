@@ -65,6 +65,9 @@ def monitor(
     alpha: Annotated[
         float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of any false alarm against the floor.")
     ] = 0.05,
+    unflip: Annotated[
+        bool, typer.Option("--unflip", help="An alarm under the prompt in force takes the flip from every worker.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
     ] = None,
@@ -87,10 +90,11 @@ def monitor(
 
     Only sampled standing events speak, one of each thread, in the order of the decisions. The alarms may be looked at
     as often as you like, as long as each look sees all labels since the beginning: they keep their promise at all times
-    together. With the stage of a rollout and what may stay wrong it says whether the next stage is justified.
+    together. With --unflip an alarm under the prompt in force takes the flip away, until cascade kill off --allow-flip
+    gives it back. With the stage of a rollout and what may stay wrong it says whether the next stage is justified.
 
     Example:
-      cascade monitor --floor 0.85
+      cascade monitor --floor 0.85 --unflip
       cascade monitor pairs.jsonl.gz --sample-rate 1 --baseline f1e0ff
       cascade monitor --rollout-stage 1 --target-residual 0.02
     """
@@ -123,5 +127,6 @@ def monitor(
         allow_empty,
         max_error_rate,
         read_rollout(policy, rollout_stage, target_residual),
+        unflip,
     )
     return run_monitor(asked, settings, session.console)

@@ -13,6 +13,7 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.console import Console, Result
+from cascade_cli.database_in_force import database_url
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.monitor.ceiling import Twice, ceiling_figures
 from cascade_cli.monitor.labels import HashLabels, labels_by_hash
@@ -49,6 +50,7 @@ class Watch:
         allow_empty: let fewer pass, and a time without a floor.
         max_error_rate: share in [0, 1] of unreadable rows that is borne.
         rollout: of which the next stage is to be judged; None judges none.
+        unflip: whether an alarm under the prompt in force takes the flip from every worker.
     """
 
     pairs: PairSource
@@ -62,6 +64,7 @@ class Watch:
     allow_empty: bool = False
     max_error_rate: float = 0.05
     rollout: Rollout | None = None
+    unflip: bool = False
 
 
 def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
@@ -74,11 +77,20 @@ def run_monitor(asked: Watch, settings: Settings, console: Console) -> Result:
         raise UsageError(
             "--floor and --baseline contradict each other.", hint="A floor is given, or taken from a hash."
         )
+    if asked.unflip:
+        # Before anything is scored for nothing.
+        database_url(settings)
     config = scoring_config(asked.preset, settings.scoring, settings[POLICY_HIGH_VALUE_CATEGORIES])
     twice = Twice(settings[POLICY_TEACHER_TWICE_RATE], asked.policy.salt)
     request = Request(config, cluster_by=resolve_cluster(settings[SCORE_CLUSTER_BY]), observer=OBSERVER)
     scored, run_id = score_pairs(asked.pairs, request, settings, console, command="monitor", through=twice.watch)
-    return replace(watch_scored(asked, scored, twice, request, settings), run_id=run_id)
+    result = replace(watch_scored(asked, scored, twice, request, settings), run_id=run_id)
+    if not asked.unflip:
+        return result
+    # With the database's driver, which nothing else here needs.
+    from cascade_cli.monitor.unflipping import take_flip
+
+    return take_flip(result, settings)
 
 
 def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, settings: Settings) -> Result:
@@ -113,6 +125,7 @@ def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, s
         "plan": _plan(floor, hashes),
         "rollout": None if asked.rollout is None else rollout_figures(events, asked.rollout, _alarmed_hashes(hashes)),
         "bad_rows": scored.bad_rows,
+        "unflipped": None,
     }
     gate, failure = _verdict(asked, data)
     failure = too_many_unreadable(scored, asked.max_error_rate) or failure
