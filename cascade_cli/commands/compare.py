@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
+from cascade_cli.commands.declare import ClusterBy, Preset, Session, command
 from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
 from cascade_cli.console import Result
 
@@ -14,10 +14,8 @@ def compare(
     ctx: typer.Context,
     first: Annotated[str, typer.Argument(metavar="A", help="A file of recorded pairs, or a student's name.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The same for the other side.")],
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
     list_n: Annotated[int, typer.Option("--list", min=0, metavar="N", help="Changes to list of each sort.")] = 10,
     fail_on_regression: Annotated[
         float | None,

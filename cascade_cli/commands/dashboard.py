@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
+from cascade_cli.commands.declare import ClusterBy, Preset, Session, Since, StudentModel, command
 from cascade_cli.config import SCORE_CLUSTER_BY
 from cascade_cli.console import Result
 
@@ -24,16 +24,10 @@ def dashboard(
     target_residual: Annotated[
         float, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
     ] = 0.05,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
-    ] = None,
-    student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
-    ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
+    since: Since = None,
+    student_model: StudentModel = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
 ) -> Result:
     """Show the report live: a local page over the workspace, or over a file, until Ctrl-C.
 

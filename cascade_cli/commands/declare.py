@@ -31,6 +31,28 @@ Salt = Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Anothe
 WithoutGate = Annotated[
     list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
 ]
+Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")]
+StudentModel = Annotated[
+    str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
+]
+Preset = Annotated[str, typer.Option("--preset", help="default, strict or exact.")]
+ClusterBy = Annotated[
+    str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
+]
+MaxErrorRate = Annotated[float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")]
+Strict = Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")]
+Processes = Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")]
+Cost = Annotated[
+    list[str] | None, typer.Option("--cost", metavar="NAME=USD", help="A price of [cost] or fleet.NAME; repeats.")
+]
+BurnInEvents = Annotated[
+    int | None,
+    typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash are all sampled."),
+]
+VerifierThresholds = Annotated[
+    list[str] | None,
+    typer.Option("--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off; repeats, sweeps."),
+]
 RolloutStage = Annotated[
     int | None,
     typer.Option("--rollout-stage", min=1, metavar="N", help="A careful stage on the way to the policy, from 1."),

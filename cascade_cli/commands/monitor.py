@@ -5,10 +5,17 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import (
+    ClusterBy,
     HighValue,
+    MaxErrorRate,
+    Preset,
+    Processes,
     RolloutStage,
     Salt,
     Session,
+    Since,
+    Strict,
+    StudentModel,
     VipArena,
     WithoutGate,
     command,
@@ -68,23 +75,15 @@ def monitor(
     unflip: Annotated[
         bool, typer.Option("--unflip", help="An alarm under the prompt in force takes the flip from every worker.")
     ] = False,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
-    ] = None,
-    student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
-    ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
+    since: Since = None,
+    student_model: StudentModel = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
     min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer labels: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer labels are no failure.")] = False,
-    max_error_rate: Annotated[
-        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
-    ] = 0.05,
-    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+    max_error_rate: MaxErrorRate = 0.05,
+    strict: Strict = False,
+    processes: Processes = 1,
 ) -> Result:
     """Watch agreement by prompt hash, label by label; exit 3 when it has fallen.
 

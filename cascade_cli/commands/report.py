@@ -4,7 +4,24 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, WithoutGate, command, policy_flags
+from cascade_cli.commands.declare import (
+    BurnInEvents,
+    ClusterBy,
+    Cost,
+    HighValue,
+    Preset,
+    Processes,
+    Salt,
+    Session,
+    Since,
+    Strict,
+    StudentModel,
+    VerifierThresholds,
+    VipArena,
+    WithoutGate,
+    command,
+    policy_flags,
+)
 from cascade_cli.config import POLICY_BURN_IN_EVENTS, SCORE_CLUSTER_BY, read_assignments
 from cascade_cli.console import Result
 
@@ -30,31 +47,15 @@ def report(
     vip_arena: VipArena = None,
     salt: Salt = None,
     without_gate: WithoutGate = None,
-    verifier_threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off; repeats, sweeps."
-        ),
-    ] = None,
-    burn_in_events: Annotated[
-        int | None,
-        typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash are all sampled."),
-    ] = None,
-    cost: Annotated[
-        list[str] | None, typer.Option("--cost", metavar="NAME=USD", help="A price of [cost] or fleet.NAME; repeats.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
-    ] = None,
-    student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
-    ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+    verifier_threshold: VerifierThresholds = None,
+    burn_in_events: BurnInEvents = None,
+    cost: Cost = None,
+    since: Since = None,
+    student_model: StudentModel = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
+    strict: Strict = False,
+    processes: Processes = 1,
 ) -> Result:
     """Lay the evidence out on one page: may the student do the work?
 

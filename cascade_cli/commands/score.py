@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import Session, command
+from cascade_cli.commands.declare import ClusterBy, MaxErrorRate, Preset, Processes, Session, Since, Strict, command
 from cascade_cli.config import SCORE_CLUSTER_BY, SCORE_MIN_N
 from cascade_cli.console import Result
 
@@ -17,18 +17,14 @@ def score(
     ] = None,
     by_prompt_hash: Annotated[bool, typer.Option("--by-prompt-hash", help="Group by the teacher's prompt.")] = False,
     by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="Group by a column; repeats.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
-    ] = None,
+    since: Since = None,
     worst: Annotated[int, typer.Option("--worst", min=0, metavar="N", help="List the N that agree least.")] = 0,
     explain: Annotated[
         list[str] | None, typer.Option("--explain", metavar="EVENT", help="Show the diff of an event; repeats.")
     ] = None,
     explain_all: Annotated[bool, typer.Option("--explain-all", help="Every diff; whole with --format jsonl.")] = False,
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
     fail_under: Annotated[
         float | None, typer.Option("--fail-under", min=0, max=1, metavar="RATE", help="Gate on agreement: exit 3.")
     ] = None,
@@ -39,11 +35,9 @@ def score(
     ] = False,
     min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer scored pairs: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer pairs are no failure.")] = False,
-    max_error_rate: Annotated[
-        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
-    ] = 0.05,
-    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+    max_error_rate: MaxErrorRate = 0.05,
+    strict: Strict = False,
+    processes: Processes = 1,
 ) -> Result:
     """Measure how far the student agrees with the teacher, item by item.
 

@@ -5,7 +5,25 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import HighValue, Salt, Session, VipArena, WithoutGate, command, policy_flags
+from cascade_cli.commands.declare import (
+    BurnInEvents,
+    ClusterBy,
+    Cost,
+    HighValue,
+    MaxErrorRate,
+    Preset,
+    Processes,
+    Salt,
+    Session,
+    Since,
+    Strict,
+    StudentModel,
+    VerifierThresholds,
+    VipArena,
+    WithoutGate,
+    command,
+    policy_flags,
+)
 from cascade_cli.config import (
     POLICY_BURN_IN_EVENTS,
     SCORE_CLUSTER_BY,
@@ -29,16 +47,8 @@ def simulate(
     vip_arena: VipArena = None,
     salt: Salt = None,
     without_gate: WithoutGate = None,
-    verifier_threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--verifier-threshold", metavar="SCORE", help="A higher score escalates, or off; repeats, sweeps."
-        ),
-    ] = None,
-    burn_in_events: Annotated[
-        int | None,
-        typer.Option("--burn-in-events", min=0, metavar="N", help="So many of a new prompt hash are all sampled."),
-    ] = None,
+    verifier_threshold: VerifierThresholds = None,
+    burn_in_events: BurnInEvents = None,
     vary: Annotated[
         list[str] | None,
         typer.Option("--vary", metavar="WHAT", help="Change gates or categories, one at a time; repeats."),
@@ -57,29 +67,19 @@ def simulate(
     fleet: Annotated[
         bool, typer.Option("--fleet", help="Replay arrivals through a teacher that scales to zero.")
     ] = False,
-    cost: Annotated[
-        list[str] | None, typer.Option("--cost", metavar="NAME=USD", help="A price of [cost] or fleet.NAME; repeats.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="Nothing older: 7d, 12h or a date.")
-    ] = None,
-    student_model: Annotated[
-        str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
-    ] = None,
+    cost: Cost = None,
+    since: Since = None,
+    student_model: StudentModel = None,
     decisions: Annotated[
         Path | None, typer.Option("--decisions", metavar="FILE", help="Write each decision as a line of JSON.")
     ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="default, strict or exact.")] = "default",
-    cluster_by: Annotated[
-        str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
-    ] = None,
+    preset: Preset = "default",
+    cluster_by: ClusterBy = None,
     min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer events: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer events are no failure.")] = False,
-    max_error_rate: Annotated[
-        float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")
-    ] = 0.05,
-    strict: Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")] = False,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")] = 1,
+    max_error_rate: MaxErrorRate = 0.05,
+    strict: Strict = False,
+    processes: Processes = 1,
 ) -> Result:
     """Replay the policy: which events escalate, why, what it costs, what stays wrong.
 
