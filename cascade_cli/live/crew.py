@@ -5,8 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -41,19 +40,27 @@ def work_together(live: Live, settings: Settings, console: Console) -> Sequence[
     # A process of its own from the beginning: nothing of this one's threads and sockets is inherited.
     context = multiprocessing.get_context("spawn")
     members: list[_Member] = []
-    # A signal that comes while they start waits, here and in each of them, until somebody can heed it. What starts with
-    # the first process of all would let signals through again.
+    # A signal that comes while they start waits, here and in each of them, until somebody can heed it: in them by the
+    # mask that they inherit, here by a handler as well, for a library's thread may take what this one does not.
+    early: list[int] = []
+    before = {each: signal.signal(each, lambda got, _frame: early.append(got)) for each in _SIGNALS}
+    # What starts with the first process of all would let signals through again.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    for number in range(live.workers):
-        receiver, sender = context.Pipe(duplex=False)
-        arguments = (replace(live, ask=None), settings, console.output, number, os.getpid(), sender)
-        process = context.Process(target=_work_as_member, args=arguments)
-        process.start()
-        sender.close()
-        members.append(_Member(process, receiver))
-    with _signals_passed_on(members):
+    try:
+        for number in range(live.workers):
+            receiver, sender = context.Pipe(duplex=False)
+            arguments = (replace(live, ask=None), settings, console.output, number, os.getpid(), sender)
+            process = context.Process(target=_work_as_member, args=arguments)
+            process.start()
+            sender.close()
+            members.append(_Member(process, receiver))
+        _pass_signals_on(members, early)
         return [_outcome(member) for member in members]
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _work_as_member(live: Live, settings: Settings, output: object, number: int, parent: int, to: Connection) -> None:
@@ -68,20 +75,19 @@ def _work_as_member(live: Live, settings: Settings, output: object, number: int,
         to.send(Worked(0, {}, None, CascadeError(f"Internal error in worker {number}: {type(error).__name__}.")))
 
 
-@contextmanager
-def _signals_passed_on(members: Sequence[_Member]) -> Iterator[None]:
+def _pass_signals_on(members: Sequence[_Member], early: Sequence[int]) -> None:
+    """From now on, and those of before."""
+
     def on(number: int, _frame: FrameType | None) -> None:
         for member in members:
             if member.process.pid is not None and member.process.is_alive():
                 os.kill(member.process.pid, number)
 
-    before = {number: signal.signal(number, on) for number in _SIGNALS}
+    for each in _SIGNALS:
+        signal.signal(each, on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for number in tuple(early):
+        on(number, None)
 
 
 def _outcome(member: _Member) -> Worked:

@@ -170,6 +170,7 @@ def test_every_twin_is_one_document_of_a_command(running: Served, name: str) -> 
     )
 
 
+@pytest.mark.slow
 def test_the_figures_of_the_twins_are_those_of_the_commands(running: Served, workspace: Path) -> None:
     """All of them, digit by digit."""
     assert running.twin("score.json") == cascade(workspace, "score", "--by-prompt-hash")

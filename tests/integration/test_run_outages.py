@@ -139,6 +139,7 @@ def _live_through(database: str, tmp_path: Path, hour: Hour, seen: Watched) -> N
         print(f"{hour} in {seconds:.1f} s: {dict(ends)}, at most {seen.most_in_a_minute()} escalations a minute")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", ["student", "teacher", "both"])
 def test_an_hour_without_them_charges_nobody_and_loses_nothing(
     database: str, tmp_path: Path, seen: Watched, away: str

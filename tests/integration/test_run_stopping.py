@@ -53,6 +53,7 @@ def test_an_event_that_runs_alone_is_given_back_at_the_end_as_any_other(database
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", [0, 40])
 def test_a_database_that_does_not_answer_any_more_keeps_no_worker_alive(
     database: str, tmp_path: Path, events: int
@@ -103,6 +104,7 @@ def test_a_connection_notices_a_machine_that_is_gone_unless_told_otherwise(datab
         assert (shown["keepalives_idle"], shown["tcp_user_timeout"]) == ("7", "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause_s", [0.4, 0.8, 1.2, 1.6, 2.2])
 def test_workers_that_are_only_starting_end_on_a_signal_as_they_should(
     database: str, tmp_path: Path, pause_s: float
