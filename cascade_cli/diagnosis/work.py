@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cascade_cli.config import (
-    POSTGRES_ENTITIES,
-    POSTGRES_EVENTS,
-    POSTGRES_FACTS,
-    POSTGRES_QUEUE,
-    POSTGRES_RELATIONSHIPS,
-    POSTGRES_SCHEMA,
-    POSTGRES_TRACES,
-    POSTGRES_URL,
-    TEACHER_ENDPOINT,
-)
+from cascade_cli.config import TEACHER_ENDPOINT
+from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 from cascade_cli.diagnosis.findings import Finding, failed
 from cascade_cli.diagnosis.graph import graph_findings
 from cascade_cli.diagnosis.storage import QUEUE_ADVICE, storage
@@ -30,15 +21,10 @@ _MIGRATE = "Run: cascade migrate"
 
 def work(settings: Settings) -> Iterator[Finding]:
     """Queue, privileges, our tables and the graph's; who only reads is told what a worker would lack."""
-    from cascade_cli.postgres import ColumnMapping
-    from cascade_cli.postgres.graph import GraphMapping
     from cascade_cli.postgres.inspection import inspect_graph, inspect_work
 
-    dsn, schema = settings[POSTGRES_URL] or "", settings[POSTGRES_SCHEMA]
-    columns = (settings[kind] for kind in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
-    sections = (settings[kind] for kind in (POSTGRES_ENTITIES, POSTGRES_FACTS, POSTGRES_RELATIONSHIPS))
-    graph = GraphMapping.of(schema, *sections)
-    state = inspect_work(dsn, ColumnMapping.of(schema, *columns), graph)
+    dsn, graph = database_url(settings), graph_in_force(settings)
+    state = inspect_work(dsn, columns_in_force(settings), graph)
     needed = state.writes or settings[TEACHER_ENDPOINT] is not None
     yield from _queue(state, needed=needed)
     yield from _privileges(state, needed=needed)
