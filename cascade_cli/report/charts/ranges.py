@@ -9,7 +9,7 @@ from functools import partial
 from markupsafe import Markup
 
 from cascade_cli.console import Table
-from cascade_cli.report.charts.chart import Chart, percent
+from cascade_cli.report.charts.chart import Chart, Key, percent
 from cascade_cli.report.charts.scale import Scale, room_below, ticks_for
 from cascade_cli.report.charts.svg import element, line, shortened, text, width_of
 
@@ -44,7 +44,7 @@ def range_chart(
     ranges: Sequence[Range],
     table: Table,
     *,
-    reference: float | None = None,
+    reference: tuple[float, str] | None = None,
     written: Callable[[float], str] = percent,
 ) -> Chart:
     """A dot and a whisker for each estimate, its words above.
@@ -55,10 +55,11 @@ def range_chart(
         description: of the chart.
         ranges: from top to bottom.
         table: the figures behind them.
-        reference: a value that they are held against; None draws none.
+        reference: a value that they are held against, and what it is in words; None draws none.
         written: a value of the axis in words.
     """
-    return Chart(slug, title, description, partial(_draw, ranges, reference, written), table)
+    held_against, keys = (None, ()) if reference is None else (reference[0], (Key("reference", reference[1]),))
+    return Chart(slug, title, description, partial(_draw, ranges, held_against, written), table, keys)
 
 
 def _draw(

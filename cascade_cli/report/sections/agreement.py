@@ -107,7 +107,8 @@ def hashes_section(figures: Figures) -> Section:
     ranges.append(Range("all", total["rate"], total["low"], total["high"], estimate(total), "total"))
     told = f"{len(groups):,} prompt hashes. Lowest: {_lowest(groups)}."
     table = Table(_HASHES, _largest(groups, MOST_IN_TABLE, figures.newest), title)
-    chart = range_chart("hashes", title, told, ranges, table)
+    held_against = figures.floor, f"the newest prompt's lower bound must reach {percent(figures.floor)}"
+    chart = range_chart("hashes", title, told, ranges, table, reference=held_against)
     return Section("hashes", "By prompt hash", (chart, *_hash_notes(groups, figures.newest, len(drawn))))
 
 

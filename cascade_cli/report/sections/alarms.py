@@ -73,10 +73,10 @@ def _chart(data: Data) -> list[Block]:
         )
         for each in hashes[-_MOST:]
     ]
-    floor = None if data["floor"] is None else data["floor"]["value"]
+    floor = None if data["floor"] is None else (data["floor"]["value"], f"floor, {percent(data['floor']['value'])}")
     said = "; ".join(f"{each.label} {each.told}" for each in ranges[-5:])
     table = Table(_WATCHED, hashes[-_MOST_IN_TABLE:], title)
-    return [range_chart("watched", title, f"{said}. The dashed line is the floor.", ranges, table, reference=floor)]
+    return [range_chart("watched", title, f"{said}.", ranges, table, reference=floor)]
 
 
 def _alarm(alarm: object) -> str:
