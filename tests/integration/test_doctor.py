@@ -214,8 +214,9 @@ def test_who_only_reads_needs_no_more_unless_a_worker_is_configured(tmp_path: Pa
     found = examined(roles["reader"], tmp_path)
     assert failing(found) == set()
     assert "cascade migrate --grants" in found["privileges"].cure
-    (tmp_path / "prompt.txt").touch()
     teacher = {"LLM_ENDPOINT": NOWHERE, "LLM_MODEL": "m", "TEACHER_SYSTEM_PROMPT_FILE": str(tmp_path / "prompt.txt")}
+    assert "no such file" in examined(roles["reader"], tmp_path, **teacher)["teacher"].detail
+    (tmp_path / "prompt.txt").touch()
     found = examined(roles["reader"], tmp_path, **teacher)
     assert 'privileges on "public"."entities"' in failing(found)
     assert exit_code(found) == 4
