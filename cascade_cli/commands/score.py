@@ -49,7 +49,7 @@ def score(
 
     Example:
       cascade score pairs.jsonl.gz --by-prompt-hash
-      cascade score pairs.jsonl.gz --explain evt-17
+      cascade score pairs.jsonl.gz --explain evt-00571
       cascade score --by-prompt-hash --fail-under 0.85 --each-hash
       cascade score --fail-under 0.85 --gate-for-flip
     """

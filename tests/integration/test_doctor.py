@@ -312,6 +312,12 @@ def test_endpoints_are_found_answering_with_their_models_and_keys_are_tried(tmp_
         assert endpoint.asked() == []
 
 
+def test_who_has_configured_nothing_is_told_what_to_set(tmp_path: Path) -> None:
+    found = examined(None, tmp_path)
+    assert ("DATABASE_URL" in found["PostgreSQL"].cure, "STUDENT_ENDPOINT" in found["student"].cure) == (True, True)
+    assert exit_code(found) == 0
+
+
 def test_a_student_that_is_away_fails_and_a_teacher_that_is_away_may_be_at_zero(tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Distil.")
     prompt = {"TEACHER_SYSTEM_PROMPT_FILE": str(tmp_path / "prompt.txt")}
