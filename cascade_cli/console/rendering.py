@@ -125,6 +125,7 @@ def rich_table(table: Table, room: int = _UNBOUNDED_COLUMNS) -> RichTable:
         title=Text(sanitize(table.title)) if table.title else None,
         box=box.SIMPLE_HEAD,
         show_edge=False,
+        show_header=any(column.title for column in table.columns),
         padding=(0, 1, 0, blanks - 1),
     )
     drawn.title_justify = "left"
