@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cascade_cli.config import (
@@ -49,6 +50,20 @@ def columns_in_force(settings: Settings) -> ColumnMapping:
 
     traces, events, queue = (settings[each] for each in (POSTGRES_TRACES, POSTGRES_EVENTS, POSTGRES_QUEUE))
     return ColumnMapping.of(settings[POSTGRES_SCHEMA], traces, events, queue)
+
+
+def names_by_default() -> dict[str, dict[str, str]]:
+    """What the team's tables and columns are called where nothing is written: settings' key -> ours -> theirs."""
+    from cascade_cli.postgres import ColumnMapping
+    from cascade_cli.postgres.graph import GraphMapping
+
+    pulled, graph = ColumnMapping(), GraphMapping()
+    return {
+        POSTGRES_TRACES.key: asdict(pulled.traces),
+        POSTGRES_EVENTS.key: asdict(pulled.events),
+        POSTGRES_QUEUE.key: asdict(pulled.queue),
+        **{f"postgres.{table.section}": table.names for table in graph.tables},
+    }
 
 
 def graph_in_force(settings: Settings) -> GraphMapping:

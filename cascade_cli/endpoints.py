@@ -145,4 +145,5 @@ def _read(file: Path, setting: str) -> str:
             raise UsageError(f"{file} is over 1 MB: that is no template.")
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}, named by {setting}, cannot be read as text.") from error
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UsageError(f"{file}, named by {setting}, cannot be read: {why}.") from error

@@ -111,7 +111,8 @@ def read_event_ids(path: Path) -> tuple[str, ...]:
         with path.open(encoding="utf-8") as lines:
             found = [_event_id(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {type(error).__name__}.") from error
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UsageError(f"{path} cannot be read: {why}.") from error
     return tuple(dict.fromkeys(found))
 
 

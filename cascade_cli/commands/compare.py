@@ -21,7 +21,9 @@ def compare(
         float | None,
         typer.Option("--fail-on-regression", min=0, max=1, metavar="LOSS", help="Gate on B less A: exit 3."),
     ] = None,
-    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer common events: exit 5.")] = None,
+    min_n: Annotated[
+        int | None, typer.Option("--min-n", min=1, metavar="N", help="Fewer common events: exit 5.")
+    ] = None,
 ) -> Result:
     """Compare two students, or two versions of one, on the events that both answered.
 

@@ -41,13 +41,15 @@ Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Noth
 StudentModel = Annotated[
     str | None, typer.Option("--student-model", metavar="NAME", help="Answers of this student alone.")
 ]
-Preset = Annotated[str, typer.Option("--preset", help="default, strict or exact.")]
+Preset = Annotated[str, typer.Option("--preset", metavar="NAME", help="default, strict or exact.")]
 ClusterBy = Annotated[
     str | None, typer.Option("--cluster-by", metavar="COLUMN", help="Events sharing it are not independent.")
 ]
-MaxErrorRate = Annotated[float, typer.Option("--max-error-rate", min=0, max=1, help="More unreadable rows: exit 6.")]
+MaxErrorRate = Annotated[
+    float, typer.Option("--max-error-rate", min=0, max=1, metavar="RATE", help="More unreadable rows: exit 6.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="The first unreadable line ends the run.")]
-Processes = Annotated[int, typer.Option("--processes", min=1, help="Processes to use.")]
+Processes = Annotated[int, typer.Option("--processes", min=1, metavar="N", help="Processes to use.")]
 Cost = Annotated[
     list[str] | None, typer.Option("--cost", metavar="NAME=USD", help="A price of [cost] or fleet.NAME; repeats.")
 ]

@@ -6,13 +6,12 @@ from dataclasses import asdict
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.console import Column, Result, Table
+from cascade_cli.console import Column, Result, Table, Verbatim
 
 _COLUMNS = (
     Column("verdict", ""),
     Column("subject", "what"),
     Column("detail", "found"),
-    Column("cure", "cure"),
 )
 
 
@@ -28,7 +27,7 @@ def doctor(ctx: typer.Context) -> Result:
       cascade doctor
       DATABASE_URL=postgresql://reader@db/mail cascade doctor --json
     """
-    from cascade_cli.diagnosis import diagnose, failure_of
+    from cascade_cli.diagnosis import advice, diagnose, failure_of
 
     session: Session = ctx.obj
     findings = diagnose(session.settings())
@@ -36,4 +35,5 @@ def doctor(ctx: typer.Context) -> Result:
     counts = Counter(finding.verdict for finding in findings)
     summary = f"{counts['ok']} ok, {counts['warn']} warn, {counts['fail']} fail"
     data = {"checks": records, "counts": counts}
-    return Result(data, blocks=(Table(_COLUMNS, records), summary), failure=failure_of(findings))
+    blocks = (Table(_COLUMNS, records), Verbatim(advice(findings)), summary)
+    return Result(data, blocks=tuple(block for block in blocks if block), failure=failure_of(findings))

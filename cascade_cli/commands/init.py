@@ -13,7 +13,9 @@ from cascade_cli.console import Result, write_new_file
 @command
 def init(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Where to write it.", metavar="[FOLDER]")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write it; made where it is not there.", metavar="[FOLDER]")
+    ] = Path(),
 ) -> Result:
     """Write a commented cascade.toml, in which every setting stands with its default.
 
@@ -23,10 +25,12 @@ def init(
       cascade init
       cascade init deploy/
     """
+    from cascade_cli.database_in_force import names_by_default
+
     session: Session = ctx.obj
     session.console.detail(f"writing into {folder.resolve()}")
     file = folder / "cascade.toml"
-    write_new_file(file, template())
+    write_new_file(file, template(names_by_default()))
     return Result(
         {"file": file},
         blocks=(f"Wrote {file}",),

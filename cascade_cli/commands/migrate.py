@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.console import Result
+from cascade_cli.console import Result, Verbatim
 
 
 @command
@@ -33,7 +33,7 @@ def migrate(
     settings = session.settings()
     if grants or dry_run:
         script = roles(settings) if grants else planned(settings, with_team_tables=with_team_tables)
-        return Result({"sql": script}, (script or "-- Nothing is missing.",))
+        return Result({"sql": script}, (Verbatim(script or "-- Nothing is missing."),))
     applied = migrate(settings, with_team_tables=with_team_tables)
     left = left_out(settings)
     return Result(

@@ -69,7 +69,8 @@ def monitor(
         int, typer.Option("--baseline-labels", min=30, metavar="N", help="So many of its first labels make the floor.")
     ] = 200,
     alpha: Annotated[
-        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of any false alarm against the floor.")
+        float,
+        typer.Option("--alpha", min=0.0001, max=0.5, metavar="P", help="Chance of any false alarm against the floor."),
     ] = 0.05,
     unflip: Annotated[
         bool, typer.Option("--unflip", help="An alarm under the prompt in force takes the flip from every worker.")
@@ -78,7 +79,7 @@ def monitor(
     student_model: StudentModel = None,
     preset: Preset = "default",
     cluster_by: ClusterBy = None,
-    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer labels: exit 5.")] = None,
+    min_n: Annotated[int | None, typer.Option("--min-n", min=1, metavar="N", help="Fewer labels: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer labels are no failure.")] = False,
     max_error_rate: MaxErrorRate = 0.05,
     strict: Strict = False,

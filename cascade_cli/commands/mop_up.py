@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cascade_cli.commands.declare import Session, command
-from cascade_cli.console import Column, Result, Table, moment
+from cascade_cli.console import Column, Result, Table, moment, prompt_hash
 from cascade_cli.errors import NothingEvaluated
 from cascade_cli.moments import read_since
 
@@ -16,7 +16,7 @@ _COLUMNS = (
     Column("event_id", "event"),
     Column("distilled_at", "written", show=moment),
     Column("llm_model", "by"),
-    Column("system_prompt_hash", "prompt"),
+    Column("system_prompt_hash", "prompt", show=prompt_hash),
 )
 
 

@@ -24,7 +24,7 @@ def pull(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that is bad.")] = False,
     max_error_rate: Annotated[
-        float, typer.Option("--max-error-rate", min=0, max=1, help="More bad rows: exit 6.")
+        float, typer.Option("--max-error-rate", min=0, max=1, metavar="RATE", help="More bad rows: exit 6.")
     ] = 0.05,
 ) -> Result:
     """Bring traces and events from PostgreSQL or a file into the workspace.

@@ -20,7 +20,7 @@ _COLUMNS = (
 @command
 def runs(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many, newest first.")] = 20,
 ) -> Result:
     """List what was run in this workspace, newest first.
 

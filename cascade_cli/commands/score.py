@@ -33,7 +33,9 @@ def score(
     gate_for_flip: Annotated[
         bool, typer.Option("--gate-for-flip", help="Keep the verdict on the prompt in force for cascade run --flip.")
     ] = False,
-    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer scored pairs: exit 5.")] = None,
+    min_n: Annotated[
+        int | None, typer.Option("--min-n", min=1, metavar="N", help="Fewer scored pairs: exit 5.")
+    ] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer pairs are no failure.")] = False,
     max_error_rate: MaxErrorRate = 0.05,
     strict: Strict = False,
@@ -47,7 +49,7 @@ def score(
 
     Example:
       cascade score pairs.jsonl.gz --by-prompt-hash
-      cascade score pairs.jsonl.gz --explain evt-17
+      cascade score pairs.jsonl.gz --explain evt-00571
       cascade score --by-prompt-hash --fail-under 0.85 --each-hash
       cascade score --fail-under 0.85 --gate-for-flip
     """

@@ -28,7 +28,7 @@ def shadow(
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option("--samples", min=1, max=100, metavar="K", help="Answers to each event; first at 0°."),
+        typer.Option("--samples", min=1, max=100, metavar="K", help="Answers to each event; first at temperature 0."),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", min=0, metavar="T", help="Of the samples after the first.")
@@ -51,7 +51,10 @@ def shadow(
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Ask again what failed earlier.")] = False,
     score: Annotated[bool, typer.Option("--score", help="Score and simulate what was answered.")] = False,
     max_error_rate: Annotated[
-        float, typer.Option("--max-error-rate", min=0, max=1, help="More questions without an answer: exit 6.")
+        float,
+        typer.Option(
+            "--max-error-rate", min=0, max=1, metavar="RATE", help="More questions without an answer: exit 6."
+        ),
     ] = 0.05,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that is bad.")] = False,
 ) -> Result:

@@ -75,7 +75,7 @@ def simulate(
     ] = None,
     preset: Preset = "default",
     cluster_by: ClusterBy = None,
-    min_n: Annotated[int | None, typer.Option("--min-n", min=1, help="Fewer events: exit 5.")] = None,
+    min_n: Annotated[int | None, typer.Option("--min-n", min=1, metavar="N", help="Fewer events: exit 5.")] = None,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Fewer events are no failure.")] = False,
     max_error_rate: MaxErrorRate = 0.05,
     strict: Strict = False,

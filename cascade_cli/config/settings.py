@@ -76,19 +76,15 @@ POSTGRES_OVERLAP_S = Setting(
     "postgres.overlap_s", SECONDS, 900.0, "How far each pull reads back, for rows that were committed late."
 )
 POSTGRES_TRACES: Setting[Mapping[str, str]] = Setting(
-    "postgres.traces", COLUMNS, {}, "Other names of the trace table's columns; table names the table itself."
+    "postgres.traces", COLUMNS, {}, "The table of traces: our names of it and of its columns, then yours."
 )
-POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting(
-    "postgres.events", COLUMNS, {}, "Other names of the event table's columns; table names the table itself."
-)
-POSTGRES_QUEUE: Setting[Mapping[str, str]] = Setting(
-    "postgres.queue", COLUMNS, {}, "Other names of the queue table's columns; table names the table itself."
-)
+POSTGRES_EVENTS: Setting[Mapping[str, str]] = Setting("postgres.events", COLUMNS, {}, "The same for the events.")
+POSTGRES_QUEUE: Setting[Mapping[str, str]] = Setting("postgres.queue", COLUMNS, {}, "The same for the queue.")
 POSTGRES_ENTITIES: Setting[Mapping[str, str]] = Setting(
     "postgres.entities",
     COLUMNS,
     {},
-    "Other names of the entities' columns; table; key, the columns that conflict; merges, the audit of merged rows.",
+    "The same for the entities; key: the columns that conflict; merges: your audit of merged rows, if there is one.",
 )
 POSTGRES_FACTS: Setting[Mapping[str, str]] = Setting("postgres.facts", COLUMNS, {}, "The same for the facts.")
 POSTGRES_RELATIONSHIPS: Setting[Mapping[str, str]] = Setting(

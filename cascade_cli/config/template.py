@@ -12,37 +12,45 @@ from pathlib import Path
 from cascade_cli.config.kinds import COLUMNS
 from cascade_cli.config.settings import OPEN_SECTION, SETTINGS, Setting, scoring_fields
 
+Names = Mapping[str, Mapping[str, str]]
 _LINE_LENGTH = 100
 _OPENING = """\
 # Settings of cascade. Every line that starts with "# " and a name shows a default: take the "# " away to change it.
-# A flag on the command line wins over the environment, the environment over this file, this file over the
-# [tool.cascade] table of pyproject.toml. Paths are meant from the folder of this file.
+# "" stands for nothing, as for a column that a table does not have. A flag on the command line wins over the
+# environment, the environment over this file, this file over the [tool.cascade] table of pyproject.toml. Paths are
+# meant from the folder of this file.
 """
 
 
-def template() -> str:
-    """Return a file that changes nothing until a line is uncommented, and explains every setting."""
-    return _OPENING + "".join(_section(name, list(group)) for name, group in groupby(SETTINGS, _section_of))
+def template(names: Names | None = None) -> str:
+    """Return a file that changes nothing until a line is uncommented, and explains every setting.
+
+    Args:
+        names: of the settings that map columns, what is in force where nothing is written, by the settings' key.
+    """
+    sections = groupby(SETTINGS, _section_of)
+    return _OPENING + "".join(_section(name, list(group), names or {}) for name, group in sections)
 
 
 def _section_of(setting: Setting[object]) -> str:
     return setting.key.split(".", 1)[0]
 
 
-def _section(name: str, settings: list[Setting[object]]) -> str:
+def _section(name: str, settings: list[Setting[object]], names: Names) -> str:
     # A table of its own must follow the plain keys, or TOML would count those to it.
     ordered = sorted(settings, key=lambda setting: setting.kind is COLUMNS)
-    lines = [line for setting in ordered for line in _entry(setting)]
+    lines = [line for setting in ordered for line in _entry(setting, names)]
     if name == OPEN_SECTION:
         lines += _scoring_entries()
     return "\n".join(["", f"[{name}]", *lines, ""])
 
 
-def _entry(setting: Setting[object]) -> Iterator[str]:
+def _entry(setting: Setting[object], names: Names) -> Iterator[str]:
     name = setting.key.split(".", 1)[1]
     yield from _comment(setting.help + (f" Environment: {setting.env}." if setting.env else ""))
     if setting.kind is COLUMNS:
         yield f"# [{setting.key}]"
+        yield from (f"# {ours} = {toml_value(theirs)}" for ours, theirs in names.get(setting.key, {}).items())
     elif setting.secret:
         yield f'# {name}_file = "path/of/a/file/that/holds/it"'
     else:

@@ -109,19 +109,28 @@ def plain(result: Result) -> Iterator[str]:
         yield (sanitize_lines(block) if isinstance(block, str) else _plain_table(block)) + "\n"
 
 
-def rich_table(table: Table) -> RichTable:
-    """Return ``table`` for a terminal, whose width rich fits it to."""
+def rich_table(table: Table, room: int = _UNBOUNDED_COLUMNS) -> RichTable:
+    """Return ``table`` for a terminal of ``room`` columns."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(sanitize(table.title)) if table.title else None, box=box.SIMPLE_HEAD, show_edge=False)
-    drawn.title_justify = "left"
+    from cascade_cli.console.widths import fitted
+
     rows = [[sanitize(column.cell(record)) for column in table.columns] for record in table.records]
-    for place, column in enumerate(table.columns):
-        # A number that is broken over two lines is misread; its heading may be.
-        width = max((len(row[place]) for row in rows), default=0) if column.align == "right" else None
-        drawn.add_column(Text(column.title), justify=column.align, overflow="fold", min_width=width)
+    cells = zip(*rows, strict=True) if rows else ((),) * len(table.columns)
+    texts = [(column.title, each, column.align == "right") for column, each in zip(table.columns, cells, strict=True)]
+    widths, blanks = fitted(texts, room)
+    drawn = RichTable(
+        title=Text(sanitize(table.title)) if table.title else None,
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        show_header=any(column.title for column in table.columns),
+        padding=(0, 1, 0, blanks - 1),
+    )
+    drawn.title_justify = "left"
+    for column, width in zip(table.columns, widths, strict=True):
+        drawn.add_column(Text(column.title), justify=column.align, overflow="fold", width=width)
     for row in rows:
         drawn.add_row(*map(Text, row))
     return drawn

@@ -57,6 +57,12 @@ class Table:
     title: str = ""
 
 
+class Verbatim(str):
+    """A paragraph of commands or SQL: its lines are not broken, so that they can be copied from a terminal."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A document that a command composed itself.

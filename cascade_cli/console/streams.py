@@ -22,7 +22,7 @@ from cascade_cli.console.rendering import (
     rich_table,
     terminal_columns,
 )
-from cascade_cli.console.result import Result, Table
+from cascade_cli.console.result import Result, Table, Verbatim
 from cascade_cli.console.text import sanitize_lines
 from cascade_cli.errors import DependencyError, UsageError
 
@@ -114,13 +114,13 @@ class Console:
         from rich.text import Text
 
         plain_terminal = bool(os.environ.get("NO_COLOR"))
-        terminal = RichConsole(
-            file=self.stdout, width=terminal_columns(), color_system=None if plain_terminal else "auto"
-        )
+        room = terminal_columns()
+        terminal = RichConsole(file=self.stdout, width=room, color_system=None if plain_terminal else "auto")
         for number, block in enumerate(result.blocks):
             if number:
                 terminal.print()
-            terminal.print(rich_table(block) if isinstance(block, Table) else Text(sanitize_lines(block)))
+            drawn = rich_table(block, room) if isinstance(block, Table) else Text(sanitize_lines(block))
+            terminal.print(drawn, soft_wrap=isinstance(block, Verbatim))
 
     def _write_out(self, lines: Iterable[str]) -> None:
         try:
@@ -173,14 +173,18 @@ def write_file(path: Path, lines: Iterable[str]) -> None:
 
 
 def write_new_file(path: Path, text: str) -> None:
-    """Write a file that must not exist yet.
+    """Write a file that must not exist yet, into a folder that need not.
 
     Raises:
         UsageError: it exists.
-        DependencyError: the folder is missing or closed, or the disk is full.
+        DependencyError: the folder is closed or cannot be made, or the disk is full.
     """
     if path.exists():
         raise UsageError(f"{path} exists already and was left as it is.", hint="Move it away first.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DependencyError(f"Cannot make {path.parent}: {error.strerror}.") from error
     write_file(path, [text])
 
 

@@ -14,6 +14,7 @@ _UNSAFE_RANGES = (
     r"\ud800-\udfff\U000e0000-\U000e007f"
 )
 _UNSAFE = re.compile(f"[{_UNSAFE_RANGES}]")
+_WHOLE_HASH = re.compile("[0-9a-f]{64}")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -52,6 +53,11 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(shown(item) for item in value)
     return str(value)
+
+
+def prompt_hash(value: object) -> str:
+    """Return a prompt hash as people tell it: of a whole SHA-256 the first twelve digits."""
+    return value[:12] if isinstance(value, str) and _WHOLE_HASH.fullmatch(value) else shown(value)
 
 
 def moment(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,12 +54,14 @@ def _farewell(opened: Stage) -> str:
 
 def _result(account: Account, workspace: Path) -> Result:
     data = {"workspace": str(workspace), **account.data}
-    return Result(data, (*account.blocks, _next_commands(workspace)))
+    return Result(data, (*account.blocks, next_commands(workspace)))
 
 
-def _next_commands(workspace: Path) -> str:
+def next_commands(workspace: Path) -> str:
+    """What to type next: over what the demo left, and with data of one's own."""
     here = {
         str(workspace / PAGE): "the report, for a browser",
+        **_activation(),
         f"cascade dashboard --workspace {workspace}": "the same, live: browse, filter, turn the policy",
     }
     yours = {
@@ -66,6 +70,15 @@ def _next_commands(workspace: Path) -> str:
         "cascade shadow --since 7d --dry-run": "what asking your student would take",
     }
     return f"Look around in what the demo left\n{_lines(here)}\nThen with your own data\n{_lines(yours)}"
+
+
+def _activation() -> dict[str, str]:
+    """What a shell is to be told first that does not find the command: it was called by its path."""
+    script = Path(sys.prefix, "bin", "activate")
+    if shutil.which("cascade") or not script.is_file():
+        return {}
+    near = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    return {f". {near}": "once, for your shell to find cascade"}
 
 
 def _lines(commands: Mapping[str, str]) -> str:

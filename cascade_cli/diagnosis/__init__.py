@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from cascade_cli.diagnosis.database import database
 from cascade_cli.diagnosis.endpoints import student, teacher
-from cascade_cli.diagnosis.findings import Finding, failure_of, guarded
+from cascade_cli.diagnosis.findings import Finding, advice, failure_of, guarded
 from cascade_cli.diagnosis.local import libraries, workspace
 from cascade_cli.diagnosis.switches import switches
 
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
 
-__all__ = ["Finding", "diagnose", "failure_of"]
+__all__ = ["Finding", "advice", "diagnose", "failure_of"]
 
 
 def diagnose(settings: Settings) -> list[Finding]:

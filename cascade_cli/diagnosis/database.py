@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def database(settings: Settings) -> Iterator[Finding]:
-    """Nothing where none is configured; nothing more where it cannot be reached."""
+    """How to name one where none is configured; nothing more where it cannot be reached."""
     url = settings[POSTGRES_URL]
     if url is None:
+        yield Finding("PostgreSQL", "ok", "none is configured", "Set DATABASE_URL to pull from one.")
         return
     from cascade_cli.postgres.inspection import inspect_server
 

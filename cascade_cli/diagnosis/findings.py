@@ -43,6 +43,12 @@ def failure_of(findings: list[Finding]) -> CascadeError | None:
     return DependencyError(message) if of_dependency else UsageError(message)
 
 
+def advice(findings: list[Finding]) -> str:
+    """What to do, a line each, so that its SQL can be copied; empty where all is well."""
+    lines = [f" {each.subject}: {each.cure}" for each in findings if each.cure]
+    return "\n".join(["What to do", *lines]) if lines else ""
+
+
 def guarded(subject: str, check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
     """What a check finds; an error is a finding, too."""
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cascade_cli.console import Column, Table
-from cascade_cli.scoring.tables import count, interval_percent, percent, prompt_hash
+from cascade_cli.console import Column, Table, prompt_hash
+from cascade_cli.scoring.tables import count, interval_percent, percent
 from cascade_cli.simulate import PLAN
 
 Figures = Mapping[str, Any]

@@ -100,13 +100,15 @@ def _check(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, 
 def _check_columns(connection: Connection, mapping: ColumnMapping, columns: AnyColumns, setting: str) -> None:
     table = _quoted(connection, mapping, columns.table)
     known = [name for (name,) in connection.execute(QUERIES["columns_of_table"], {"table": table})]
-    for ours in (column.name for column in fields(columns) if column.name != "table"):
-        theirs = getattr(columns, ours)
-        if theirs and theirs not in known:
-            raise UsageError(
-                f'Table "{columns.table}" has no column "{theirs}"{closest(theirs, known)}',
-                hint=f'Write [{setting}] {ours} = "…", one of: {", ".join(known)}; "" where there is none.',
-            )
+    named = {column.name: getattr(columns, column.name) for column in fields(columns) if column.name != "table"}
+    lacking = {ours: theirs for ours, theirs in named.items() if theirs and theirs not in known}
+    if lacking:
+        told = ", no column ".join(f'"{theirs}"{closest(theirs, known)}' for theirs in lacking.values())
+        lines = ", ".join(f'{ours} = "…"' for ours in lacking)
+        raise UsageError(
+            f'Table "{columns.table}" has no column {told}',
+            hint=f'Write [{setting}] {lines}, one of: {", ".join(known)}; "" where there is none.',
+        )
 
 
 def _tables(connection: Connection, schema: str) -> list[str]:

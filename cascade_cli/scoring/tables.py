@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from cascade_cli.console import Column, Table, shown
+from cascade_cli.console import Column, Table, prompt_hash, shown
 from scorers import KINDS
 
 Figures = Mapping[str, Any]
 """Figures in the shape of the JSON of the command."""
-_WHOLE_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def percent(value: object) -> str:
@@ -27,11 +25,6 @@ def ratio(value: object) -> str:
 def count(value: object) -> str:
     """A whole number with thousands separated."""
     return f"{value:,}" if isinstance(value, int) else "—"
-
-
-def prompt_hash(value: object) -> str:
-    """A prompt hash as people tell it: of a whole SHA-256 the first twelve digits."""
-    return value[:12] if isinstance(value, str) and _WHOLE_HASH.fullmatch(value) else shown(value)
 
 
 def interval_percent(agreement: object) -> str:

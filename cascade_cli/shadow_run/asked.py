@@ -160,6 +160,11 @@ def retry_command(asked: Shadow, settings: Settings) -> str:
     return shlex.join(["cascade", COMMAND, "--retry-errors", *samples, *_again(asked, settings)])
 
 
+def other_command(settings: Settings, *words: str) -> str:
+    """What to type for another command over the same workspace."""
+    return shlex.join(["cascade", *words, *_as_given(settings, WORKSPACE_PATH, "--workspace")])
+
+
 def _again(asked: Shadow, settings: Settings) -> list[str]:
     limits = {
         "--max-items": asked.max_items,

@@ -41,7 +41,7 @@ from cascade_cli.shadow_run.budget import Budget
 from cascade_cli.shadow_run.estimating import estimate
 from cascade_cli.shadow_run.replaying import Plan, Replayed, replay
 from cascade_cli.shadow_run.scored import score_and_simulate
-from cascade_cli.shadow_run.telling import Told, status_of, tell, tell_estimate
+from cascade_cli.shadow_run.telling import NOTHING_OPEN, Told, status_of, tell, tell_estimate
 from cascade_cli.token_prices import student_prices
 from cascade_cli.workspace import Questions, Run, Workspace
 
@@ -227,7 +227,4 @@ def _warnings(plan: Plan, report: PullReport | None) -> tuple[str, ...]:
     of_pull = told(report) if report else ()
     if plan.open_before or plan.asked.follow:
         return of_pull
-    return (
-        *of_pull,
-        "Nothing was open: every event has an answer of this student already, or an error.",
-    )
+    return (*of_pull, NOTHING_OPEN)

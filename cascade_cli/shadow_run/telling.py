@@ -10,12 +10,14 @@ from cascade_cli.console import Column, Result, Table, shown
 from cascade_cli.errors import CascadeError, DependencyError, Interrupted, Terminated, TooManyItemErrors
 from cascade_cli.event_loop import Stop
 from cascade_cli.replay import ENDPOINT_GONE
+from cascade_cli.shadow_run.asked import other_command
 from cascade_cli.shadow_run.replaying import Plan, Replayed, listed
 from cascade_cli.token_prices import cost_usd, student_prices
 from cascade_cli.workspace import Failure, Totals
 
 Figures = dict[str, object]
-_LONGEST_ID, _THREE_DIGITS = 16, 10
+_LONGEST_ID, _THREE_DIGITS, _FOUR_DIGITS = 16, 10, 1000
+NOTHING_OPEN = "Nothing was open: every event has an answer of this student already, or an error."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def tell_estimate(data: Figures, pulled: Mapping[str, object] | None, warnings: 
         Column("amount", "", _number, align="right"),
     )
     note = "Nothing was asked. --json shows the first three requests as they would be sent."
+    if not data["requests"] and not data["unaskable"]:
+        warnings = (*warnings, NOTHING_OPEN)
     return Result(data | {"pulled": pulled}, (Table(columns, records, "What would be asked"), note), warnings=warnings)
 
 
@@ -219,6 +223,8 @@ def _amount(value: object) -> object:
 def _number(value: object) -> str:
     """A count with its commas, a measure with three digits at least."""
     if isinstance(value, float):
+        if abs(value) >= _FOUR_DIGITS:
+            return f"{value:,.0f}"
         return f"{value:,.2f}" if abs(value) >= _THREE_DIGITS else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else shown(value)
 
@@ -246,14 +252,15 @@ def _error_tables(told: Told) -> tuple[Table, ...]:
 
 
 def _next_lines(told: Told) -> str:
-    lines = [f"  {told.resume}   the questions that are left"] if told.left else []
+    settings = told.plan.settings
+    steps = [(told.resume, "the questions that are left")] if told.left else []
     if told.totals.failed:
-        lines.append(f"  {told.retry}   the errors once more")
-    lines += [
-        "  cascade score --by-prompt-hash   how far the student agrees",
-        "  cascade simulate   what the policy would escalate",
+        steps.append((told.retry, "the errors once more"))
+    steps += [
+        (other_command(settings, "score", "--by-prompt-hash"), "how far the student agrees"),
+        (other_command(settings, "simulate"), "what the policy would escalate"),
     ]
-    return "\n".join(["What next", *lines[:2]])
+    return "\n".join(["What next", *(f"  {typed}\n      {what}" for typed, what in steps[:2])])
 
 
 def _short(value: object) -> str:

@@ -124,7 +124,10 @@ def simulate_scored(
     if simulation.decisions is not None:
         write_file(simulation.decisions, decision_lines(events, policies[0]))
     failure = _breakdown(simulation, scored, len(events))
-    return Result(data, simulation_blocks(data), warnings=warnings + is_log, run_id=run_id, failure=failure)
+    wrote = () if simulation.decisions is None else (f"wrote {simulation.decisions}",)
+    return Result(
+        data, simulation_blocks(data), warnings=warnings + is_log, hints=wrote, run_id=run_id, failure=failure
+    )
 
 
 def simulate(events: Events, policies: Sequence[Policy], prices: Prices) -> Figures:

@@ -229,7 +229,7 @@ def _fleet_blocks(fleet: Figures) -> list[Table | str]:
     lines = [{"what": told, **fleet[name], "billed_h": fleet[name]["billed_s"] / 3600} for name, told in named]
     table = Table(_FLEET, lines, "A teacher that scales to zero")
     if fleet["usd"] is None:
-        return [table, "No dollars: fleet.usd_per_hour and cost.student_usd_per_hour say what an hour costs."]
+        return [table, "No dollars: they need both fleet.usd_per_hour and cost.student_usd_per_hour."]
     policy, everything, thousand, each, further = (_money(fleet[name]) for name in _FLEET_USD)
     told = f"{policy} with the student, {everything} for the teacher on everything; {thousand} for 1,000 events"
     return [table, f"{told}, {each} of the teacher for each that escalates, {further} for each further one."]

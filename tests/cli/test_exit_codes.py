@@ -49,6 +49,13 @@ def raising(error: BaseException) -> Callable[[], Result]:
     return body
 
 
+def test_init_makes_the_folder_and_leaves_what_is_there_as_it_was(cascade: Run, tmp_path: Path) -> None:
+    file = tmp_path / "deploy/eu/cascade.toml"
+    assert (cascade("init", "deploy/eu").returncode, file.exists()) == (0, True)
+    file.write_text("mine")
+    assert (cascade("init", "deploy/eu").returncode, file.read_text()) == (2, "mine")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
@@ -63,6 +70,7 @@ def raising(error: BaseException) -> Callable[[], Result]:
         (["runs"], "There is no workspace at .cascade", "cascade pull"),
         (["pull"], "There is nothing to pull from", "DATABASE_URL"),
         (["pull", "absent.jsonl"], "absent.jsonl", ""),
+        (["mop-up", "--events", "absent.txt"], "absent.txt cannot be read: no such file", ""),
     ],
 )
 def test_a_mistake_of_the_user_is_exit_2_with_cause_and_cure(

@@ -47,6 +47,7 @@ def test_help_fits_eighty_columns_and_carries_no_escape_codes(help_of: Callable[
     assert max(map(len, shown.splitlines())) <= 80
     assert "\x1b" not in shown
     assert "\b" not in shown
+    assert "range>" not in shown, "an option is named by the type of its value"
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -53,6 +53,23 @@ def test_tables_fit_a_terminal_of_eighty_columns(
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_a_table_that_hardly_fits_breaks_no_word_and_no_figure(environment: dict[str, str], tmp_path: Path) -> None:
+    arguments = ["score", "--by", "entity_type", "-q", str(fixture("pairs.jsonl.gz"))]
+    shown = on_a_terminal(arguments, {**environment, "NO_COLOR": "1"}, tmp_path, columns=80)
+    assert max(map(len, shown.splitlines())) <= 80
+    (line,) = [line.split() for line in shown.splitlines() if line.strip().startswith("organization")]
+    assert [line[0], *line[-2:]] == ["organization", "0.927", "0.921–0.933"]
+
+
+def test_what_is_to_be_copied_is_not_broken_at_the_edge_of_the_terminal(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    away = {**environment, "STUDENT_ENDPOINT": "http://127.0.0.1:1/v1"}
+    shown = on_a_terminal(["doctor"], {**away, "NO_COLOR": "1"}, tmp_path, columns=60)
+    cure = "student: Start the endpoint, or give its address: STUDENT_ENDPOINT=http://host:port/v1."
+    assert cure in [line.strip() for line in shown.splitlines()]
+
+
 def test_no_color_means_no_escape_codes_on_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
     plain = on_a_terminal(["config", "show"], {**environment, "NO_COLOR": "1"}, tmp_path, columns=80)
     assert "\x1b" not in plain

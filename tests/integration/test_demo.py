@@ -25,6 +25,7 @@ from cascade_cli.app import run
 from cascade_cli.console import Console, Output, Result, json_document
 from cascade_cli.console.rendering import envelope
 from cascade_cli.demonstration import fixture, run_demo
+from cascade_cli.demonstration.run import next_commands
 from cascade_cli.demonstration.shipped import read_examples
 from cascade_cli.demonstration.stage import stage
 from cascade_cli.errors import UsageError
@@ -206,6 +207,21 @@ def test_nothing_is_left_but_the_workspace(played: Played) -> None:
     assert played.opened == []
     assert not _running_in(played.temporary)
     assert Path(played.workspace).is_dir()
+
+
+def test_what_comes_next_can_be_typed_where_the_demo_was_called_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / ".venv/bin/activate"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".venv"))
+    monkeypatch.setenv("PATH", "")
+    assert "  . .venv/bin/activate\n" in next_commands(Path(".cascade-demo"))
+    (script.parent / "cascade").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert "activate" not in next_commands(Path(".cascade-demo"))
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not part of an installed package")

@@ -214,8 +214,9 @@ def test_who_only_reads_needs_no_more_unless_a_worker_is_configured(tmp_path: Pa
     found = examined(roles["reader"], tmp_path)
     assert failing(found) == set()
     assert "cascade migrate --grants" in found["privileges"].cure
-    (tmp_path / "prompt.txt").touch()
     teacher = {"LLM_ENDPOINT": NOWHERE, "LLM_MODEL": "m", "TEACHER_SYSTEM_PROMPT_FILE": str(tmp_path / "prompt.txt")}
+    assert "no such file" in examined(roles["reader"], tmp_path, **teacher)["teacher"].detail
+    (tmp_path / "prompt.txt").touch()
     found = examined(roles["reader"], tmp_path, **teacher)
     assert 'privileges on "public"."entities"' in failing(found)
     assert exit_code(found) == 4
@@ -309,6 +310,12 @@ def test_endpoints_are_found_answering_with_their_models_and_keys_are_tried(tmp_
             assert (failing(found), exit_code(found)) == ({subject}, 4)
             assert "wrong" not in str(found)
         assert endpoint.asked() == []
+
+
+def test_who_has_configured_nothing_is_told_what_to_set(tmp_path: Path) -> None:
+    found = examined(None, tmp_path)
+    assert ("DATABASE_URL" in found["PostgreSQL"].cure, "STUDENT_ENDPOINT" in found["student"].cure) == (True, True)
+    assert exit_code(found) == 0
 
 
 def test_a_student_that_is_away_fails_and_a_teacher_that_is_away_may_be_at_zero(tmp_path: Path) -> None:

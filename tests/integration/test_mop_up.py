@@ -99,9 +99,10 @@ def test_an_order_puts_the_event_into_the_teachers_lane_with_all_its_attempts(
 
 
 def test_a_dry_run_changes_nothing(connection: Connection, cascade: Cascade) -> None:
-    _distilled(connection, 1)
+    _distilled(connection, 1, prompt="f1e0ff" + 58 * "0")
     ended = cascade("mop-up", "--dry-run")
     assert "1 events would be ordered" in ended.stdout
+    assert ("f1e0ff000000" in ended.stdout, "f1e0ff0000000" in ended.stdout) == (True, False)
     assert connection.execute("SELECT count(*) FROM cascade_mop_up_orders").fetchone() == (0,)
     assert connection.execute("SELECT status FROM distillation_queue").fetchone() == ("done",)
 

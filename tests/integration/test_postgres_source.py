@@ -261,6 +261,7 @@ def test_nothing_can_be_written_while_reading(database: str, monkeypatch: pytest
     [
         ({"table": "distillation_trace"}, 'did you mean "distillation_traces"?', '[postgres.traces] table = "…"'),
         ({"llm_chunk_ms": "chunk_ms"}, 'did you mean "llm_chunk_ms"?', '[postgres.traces] llm_chunk_ms = "…"'),
+        ({"llm_model": "m", "user_prompt": "p"}, 'no column "m", no column "p"', 'llm_model = "…", user_prompt = "…"'),
         ({"created": "x"}, 'did you mean "created_at"?', "Known:"),
         ({"raw_response": ""}, "nothing can be read without it", None),
         ({"llm_chunk_ms": "raw_response"}, "a column holds what it should not", "Check [postgres.traces]"),

@@ -79,7 +79,7 @@ def test_what_a_flipped_run_decides_is_what_simulate_decides(database: str, tmp_
         with gzip.open(PAIRS, "rt", encoding="utf-8") as lines:
             pairs.write_text("".join(islice(lines, 500)), encoding="utf-8")
         simulated = cascade(tmp_path, None, "simulate", str(pairs), *flags, "--decisions", "decisions.jsonl")
-        assert simulated.code == 0, simulated.err
+        assert (simulated.code, "wrote decisions.jsonl" in simulated.err) == (0, True), simulated.err
         said = [json.loads(line) for line in (tmp_path / "decisions.jsonl").read_text().splitlines()]
         written = dict(live.rows("SELECT event_id, escalate_reason FROM event_distillations"))
         assert written == {each["event_id"]: each["reason"] for each in said}

@@ -25,7 +25,10 @@ from cascade_cli.config import (
     load_settings,
     template,
 )
+from cascade_cli.database_in_force import columns_in_force, graph_in_force, names_by_default
 from cascade_cli.errors import UsageError
+from cascade_cli.postgres import ColumnMapping
+from cascade_cli.postgres.graph import GraphMapping
 from cascade_cli.redaction import redact
 
 CONTRACT = {
@@ -189,7 +192,7 @@ def test_the_template_changes_nothing_until_it_is_edited(tmp_path: Path) -> None
 
 
 def test_the_template_uncommented_is_valid_and_says_the_defaults(tmp_path: Path) -> None:
-    lines = [line.removeprefix("# ") for line in template().splitlines()[3:]]
+    lines = [line.removeprefix("# ") for line in template().splitlines()[4:]]
     (tmp_path / "cascade.toml").write_text(
         "\n".join(line for line in lines if "_file = " not in line or "prompt" in line)
     )
@@ -208,6 +211,15 @@ def test_the_template_names_every_setting_with_its_variable() -> None:
         assert section in sections
         assert re.search(rf"^# (\[{section}\.)?{name}(_file)?( = |\])", template(), re.MULTILINE), setting.key
         assert setting.env is None or setting.env in template()
+
+
+def test_the_template_says_what_the_teams_tables_and_columns_are_called_by_default(tmp_path: Path) -> None:
+    lines = [line.removeprefix("# ") for line in template(names_by_default()).splitlines()[4:]]
+    (tmp_path / "cascade.toml").write_text("\n".join(line for line in lines if "_file = " not in line))
+    settings = load_settings({}, {}, tmp_path)
+    assert settings[POSTGRES_TRACES]["raw_response"] == "raw_response"
+    assert columns_in_force(settings) == ColumnMapping()
+    assert graph_in_force(settings) == GraphMapping()
 
 
 def test_columns_are_mapped_in_tables_of_their_own(tmp_path: Path) -> None:

@@ -203,3 +203,9 @@ def test_an_unknown_suffix_names_those_that_are_known() -> None:
     with pytest.raises(UsageError) as caught:
         chosen_format(json=False, named=None, path=Path("a.xlsx"))
     assert ".csv" in str(caught.value.hint)
+
+
+def test_columns_without_headings_have_no_empty_line_for_them() -> None:
+    columns = (Column("what", ""), Column("amount", "", align="right"))
+    shown = "".join(plain(result({"what": "calls", "amount": 3}, columns=columns)))
+    assert [line.strip() for line in shown.splitlines()] == ["A title", "calls   3", ""]

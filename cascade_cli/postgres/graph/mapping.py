@@ -86,6 +86,17 @@ class GraphTable:
         )
 
     @property
+    def names(self) -> dict[str, str]:
+        """The table as the setting ``postgres.<section>`` would name it, merges apart."""
+        return {
+            "table": self.table,
+            "id": self.id,
+            "key": ", ".join(self.key),
+            _PROVENANCE: self.provenance,
+            **self.columns,
+        }
+
+    @property
     def accreting(self) -> tuple[str, ...]:
         """Our names of the columns that a further event may fill in: everything but the key and who may see it."""
         return tuple(name for name in self.columns if name not in self.key and name not in _FIRST_EVENT_SETTLES)

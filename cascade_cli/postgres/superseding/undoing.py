@@ -94,7 +94,7 @@ class Undoing:
     def _lock_receipt(self, connection: Connection, receipt_id: int) -> _Receipt:
         found = connection.execute(self._statements.whole("lock_receipt"), {"receipt_id": receipt_id}).fetchone()
         if found is None:
-            raise RefusedError(f"There is no receipt {receipt_id}.")
+            raise RefusedError(f"There is no receipt {receipt_id}.", hint="cascade status lists the latest.")
         event_id, undone, left, imaged, heirs = found
         if undone:
             raise RefusedError(f"Receipt {receipt_id} was undone before.")
