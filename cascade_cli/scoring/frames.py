@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import polars as pl
 
+from cascade_cli.policy import Case, observe
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
-from cascade_cli.scoring.judging import answered, read_pair
+from cascade_cli.scoring.judging import Reading, answered, read_pair, shown_event
+from cascade_cli.storable import storable
 from scorers import MalformedExtraction, ScoringConfig
-from scorers.many import COLUMNS, UNSCORABLE, ScoreRow, flatten
+from scorers.many import COLUMNS, UNSCORABLE, flatten
 from scorers.parallel import map_chunks
 from scorers.score import score_extraction
 from scorers.tally import tally
@@ -21,7 +24,7 @@ CHUNK_PAIRS = 500
 _BLOCK_PAIRS = 20_000
 PAIR_KEY = ("trace_id", "student_model", "prompt_shape", "sample_index")
 EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
-FLAGS = ("missing_output", "invalid_json", "empty", "repairable")
+FLAGS = ("missing_output", "invalid_json", "empty", "repairable", "ungrounded")
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 _KEY_SCHEMA: Schema = {
@@ -34,11 +37,13 @@ _KEY_SCHEMA: Schema = {
     "cluster": pl.String,
 }
 _TYPES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int32, float: pl.Float64}
-FIGURES: dict[str, type[pl.DataType]] = {
+FIGURES: Schema = {
     **dict.fromkeys(FLAGS, pl.Boolean),
+    "categories": pl.List(pl.String),
     **{name: _TYPES[kind] for name, kind in COLUMNS.items()},
 }
-_LEFT_OPEN: ScoreRow = (None,) * len(FIGURES)
+"""What is worked out from the texts of a pair, once: for the gates of any policy, then by the metric."""
+_KNOWN_LINE = "known_line"
 _TALLY_SCHEMA: Schema = {"pair": pl.Int64, "value": pl.String, "tp": pl.Int32, "fp": pl.Int32, "fn": pl.Int32}
 
 
@@ -89,10 +94,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The figures of some pairs, and their counts by a property of items where asked for."""
+    """Some pairs.
 
+    Attributes:
+        keys: one line a pair: what names it, what it is grouped by, what was observed, and the line of its figures
+            among those that were known before; null where they are new.
+        figures: of the new ones, in their order.
+        tally: counts by a property of items, where asked for.
+    """
+
+    keys: pl.DataFrame
     figures: pl.DataFrame
     tally: pl.DataFrame
+
+    @property
+    def new(self) -> pl.DataFrame:
+        """Keys and figures of the pairs that were not known before."""
+        return self.keys.filter(pl.col(_KNOWN_LINE).is_null()).select(PAIR_KEY).hstack(self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +139,35 @@ class Scored:
 _BAD_ROWS_SHOWN = 5
 Through = Callable[[Iterable[Row | BadRow]], Iterable[Row | BadRow]]
 """What rows pass through on their way to the metric, unchanged."""
-Task = tuple[Row, bool]
-"""A row, and whether its figures are known already."""
+Task = tuple[Row, int | None]
+"""A row, and the line of its figures among those that are known already."""
+
+
+_NOTHING_KNOWN: Mapping[int, int] = MappingProxyType({})
 
 
 class Intake:
-    """Passes on the rows that can be scored, whether their figures are known already, and counts the others."""
+    """Passes on the rows that can be scored, with the line of figures that are known already, and counts the others."""
 
     def __init__(
         self,
         rows: Iterable[Row | BadRow],
         advance: Callable[[int], None] = lambda _items: None,
-        known_keys: Container[int] = frozenset(),
+        known_lines: Mapping[int, int] = _NOTHING_KNOWN,
     ) -> None:
         """Take rows.
 
         Args:
             rows: of any length.
             advance: told of every row that was taken.
-            known_keys: hashes of the keys of pairs whose figures are known.
+            known_lines: for the hash of the key of each pair whose figures are known their line.
         """
         self.not_asked = 0
         self.bad_rows = 0
         self.first_bad: list[BadRow] = []
         self._rows = rows
         self._advance = advance
-        self._known_keys = known_keys
+        self._known_lines = known_lines
 
     def __iter__(self) -> Iterator[Task]:
         for row in self._rows:
@@ -158,7 +179,7 @@ class Intake:
             elif row.answer is None:
                 self.not_asked += 1
             else:
-                yield row, hash(pair_key(row)) in self._known_keys
+                yield row, self._known_lines.get(hash(pair_key(row)))
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
@@ -181,25 +202,54 @@ def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterato
     return map_chunks(partial(score_chunk, request=request), tasks, chunk_size=CHUNK_PAIRS, processes=processes)
 
 
-def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Scored:
-    """Put the chunks together, as they come, and let the last of equal keys stand."""
-    figures, counts = Pile(frame_schema(request)), Pile(_TALLY_SCHEMA)
+def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request, known: pl.DataFrame | None = None) -> Scored:
+    """Put the chunks together, as they come, and let the last of equal keys stand.
+
+    Args:
+        chunks: whose keys name lines of ``known``.
+        intake: that they came from.
+        request: what was asked for.
+        known: figures that were worked out before, of pairs in any order; None where none were.
+    """
+    known = pl.DataFrame() if known is None else known
+    keys, figures, counts = Pile(key_schema(request)), Pile(FIGURES), Pile(_TALLY_SCHEMA)
     for chunk in chunks:
-        counts.add(chunk.tally.with_columns(pl.col("pair") + figures.height))
+        counts.add(chunk.tally.with_columns(pl.col("pair") + keys.height))
+        keys.add(chunk.keys)
         figures.add(chunk.figures)
-    numbered = figures.frame().with_row_index("pair")
+    new = pl.col(_KNOWN_LINE).is_null()
+    line = pl.when(new).then(len(known) + new.cum_sum() - 1).otherwise(_KNOWN_LINE)
+    numbered = keys.frame().with_row_index("pair").with_columns(line=line)
     kept = _last_of_each(numbered)
     tallied = counts.frame()
     if len(kept) < len(numbered):
         tallied = tallied.join(kept.select(pl.col("pair").cast(tallied.schema["pair"])), on="pair", how="semi")
     return Scored(
-        kept,
+        _with_figures(kept, known, figures.frame()),
         tallied,
         intake.not_asked,
         intake.bad_rows,
         tuple(intake.first_bad),
         repeated=len(numbered) - len(kept),
+        cached=len(kept) - kept[_KNOWN_LINE].null_count(),
     )
+
+
+def _with_figures(keys: pl.DataFrame, known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Put the figures beside the keys, a column at a time: all of them twice would be the most memory of a run.
+
+    Args:
+        keys: with ``line``, which is that of the figures in ``known`` with ``new`` below it.
+        known: figures from before, without columns in which there is none; it is emptied.
+        new: figures that were worked out now; likewise.
+    """
+    height = len(known)
+    columns = []
+    for name, kind in FIGURES.items():
+        before = known.drop_in_place(name) if name in known.columns else pl.repeat(None, height, dtype=kind, eager=True)
+        both = pl.concat([before.to_frame(name), new.drop_in_place(name).to_frame()], how="vertical_relaxed")
+        columns.append(both.to_series().gather(keys["line"]))
+    return keys.drop(_KNOWN_LINE, "line").hstack(columns)
 
 
 class Pile:
@@ -245,22 +295,31 @@ def _last_of_each(numbered: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([numbered.filter(~suspected), settled]).sort("pair")
 
 
-def frame_schema(request: Request) -> Schema:
-    """Names and types of the columns of the figures."""
+def key_schema(request: Request) -> Schema:
+    """Names and types of the columns of the keys."""
     observed = request.observer.schema if request.observer else {}
-    return {**_KEY_SCHEMA, **{f"by_{column}": pl.String for column in request.pair_columns}, **observed, **FIGURES}
+    return {
+        **_KEY_SCHEMA,
+        **{f"by_{column}": pl.String for column in request.pair_columns},
+        **observed,
+        _KNOWN_LINE: pl.UInt32,
+    }
 
 
 def score_chunk(tasks: list[Task], request: Request) -> Chunk:
     """Score some pairs; runs in a process of its own where there are several."""
+    keys: list[tuple[object, ...]] = []
     lines: list[tuple[object, ...]] = []
     counts: list[tuple[object, ...]] = []
-    for number, (row, known) in enumerate(tasks):
-        figures, tallied = _score_pair(row, request) if not known else (_LEFT_OPEN, {})
-        lines.append((*_keys(row, request), *figures))
-        counts += [(number, value, *each) for value, each in tallied.items()]
+    for number, (row, known_line) in enumerate(tasks):
+        keys.append((*_keys(row, request), known_line))
+        if known_line is None:
+            figures, tallied = _score_pair(row, request)
+            lines.append(figures)
+            counts += [(number, value, *each) for value, each in tallied.items()]
     return Chunk(
-        pl.DataFrame(lines, schema=frame_schema(request), orient="row"),
+        pl.DataFrame(keys, schema=key_schema(request), orient="row"),
+        pl.DataFrame(lines, schema=FIGURES, orient="row"),
         pl.DataFrame(counts, schema=_TALLY_SCHEMA, orient="row"),
     )
 
@@ -276,19 +335,26 @@ def _keys(row: Row, request: Request) -> tuple[object, ...]:
     )
 
 
-def _score_pair(row: Row, request: Request) -> tuple[ScoreRow, dict[str, tuple[int, int, int]]]:
+def _score_pair(row: Row, request: Request) -> tuple[tuple[object, ...], dict[str, tuple[int, int, int]]]:
     reading = read_pair(row.trace, answered(row))
-    flags = (reading.missing_output, reading.invalid_json, reading.empty, reading.repairable)
+    noted = _noted(row, reading)
     if reading.gold is None:
-        return (*flags, *UNSCORABLE), {}
+        return (*noted, *UNSCORABLE), {}
     try:
         score = score_extraction(reading.gold, reading.predicted, request.config, known_emails=reading.known_emails)
     except MalformedExtraction:
-        return (*flags, *UNSCORABLE), {}
+        return (*noted, *UNSCORABLE), {}
     figures = flatten(score, reading.gold, reading.predicted, request.config)
     if request.item_column is None:
-        return (*flags, *figures), {}
-    return (*flags, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+        return (*noted, *figures), {}
+    return (*noted, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+
+
+def _noted(row: Row, reading: Reading) -> tuple[object, ...]:
+    """The flags of a pair, and its categories: what the gates of any policy need of its texts."""
+    seen = observe(Case(shown_event(row.trace), reading.predicted))
+    flags = (reading.missing_output, reading.invalid_json, reading.empty, reading.repairable, seen.ungrounded)
+    return (*flags, [storable(category) for category in sorted(seen.categories)])
 
 
 def warnings_of(scored: Scored) -> tuple[str, ...]:

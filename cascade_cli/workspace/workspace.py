@@ -201,9 +201,9 @@ class Workspace:
         """Cache scores, in one transaction; rows whose key is cached already are left out.
 
         Args:
-            fingerprint: of the scorer and its settings.
+            fingerprint: of what worked them out, and of its settings.
             frame: the columns ``trace_id``, ``student_model``, ``prompt_shape`` and ``sample_index``, and any
-                number of columns of integers, floats, booleans or text, named as Python names are.
+                number of columns of integers, floats, booleans, text or lists of text, named as Python names are.
 
         Returns:
             How many rows were new.
