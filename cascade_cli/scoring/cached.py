@@ -11,6 +11,7 @@ from cascade_cli.scoring.frames import (
     PAIR_KEY,
     Chunk,
     Intake,
+    KnownLines,
     Request,
     Scored,
     Through,
@@ -44,10 +45,8 @@ def score_workspace(
         known = workspace.read_scores(kept_as)
     if request.item_column is not None:
         known = known.clear()
-    lines = {hash(key): line for line, key in enumerate(known.select(PAIR_KEY).iter_rows())}
-    # The texts of a million keys would outweigh their figures; that two share a hash has a chance of 1 in 37 million.
+    intake = Intake(through(stream_pairs(path, only)), advance, KnownLines(known))
     known = known.drop(PAIR_KEY)
-    intake = Intake(through(stream_pairs(path, only)), advance, lines)
     chunks = score_chunks(intake, request, processes=processes)
     return assemble(_kept(chunks, path, kept_as) if keep else chunks, intake, request, known)
 
@@ -56,8 +55,7 @@ def _kept(chunks: Iterable[Chunk], path: Path, kept_as: str) -> Iterator[Chunk]:
     """Pass the chunks on, writing down now and then what is new in them."""
     unsaved: list[pl.DataFrame] = []
     for chunk in chunks:
-        # Two thousand frames of nothing weigh as much as the figures.
-        unsaved += [chunk.new] if len(chunk.figures) else []
+        unsaved += [chunk.figures] if len(chunk.figures) else []
         if sum(map(len, unsaved)) >= _PAIRS_BETWEEN_WRITES:
             _save(path, kept_as, unsaved)
             unsaved = []

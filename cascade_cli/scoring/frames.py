@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 
+import numpy as np
 import polars as pl
 
 from cascade_cli.policy import Case, observe
@@ -27,15 +27,8 @@ EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
 FLAGS = ("missing_output", "invalid_json", "empty", "repairable", "ungrounded")
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
-_KEY_SCHEMA: Schema = {
-    "trace_id": pl.String,
-    "student_model": pl.String,
-    "prompt_shape": pl.String,
-    "sample_index": pl.Int32,
-    "event_id": pl.String,
-    "system_prompt_hash": pl.String,
-    "cluster": pl.String,
-}
+_PAIR_SCHEMA: Schema = {**dict.fromkeys(PAIR_KEY[:3], pl.String), "sample_index": pl.Int32}
+_KEY_SCHEMA: Schema = {**dict.fromkeys(EVENT_KEY[:4], pl.String), "sample_index": pl.Int32, "cluster": pl.String}
 _TYPES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int32, float: pl.Float64}
 FIGURES: Schema = {
     **dict.fromkeys(FLAGS, pl.Boolean),
@@ -99,7 +92,7 @@ class Chunk:
     Attributes:
         keys: one line a pair: what names it, what it is grouped by, what was observed, and the line of its figures
             among those that were known before; null where they are new.
-        figures: of the new ones, in their order.
+        figures: of the new ones, in their order, behind :data:`PAIR_KEY`.
         tally: counts by a property of items, where asked for.
     """
 
@@ -107,18 +100,14 @@ class Chunk:
     figures: pl.DataFrame
     tally: pl.DataFrame
 
-    @property
-    def new(self) -> pl.DataFrame:
-        """Keys and figures of the pairs that were not known before."""
-        return self.keys.filter(pl.col(_KNOWN_LINE).is_null()).select(PAIR_KEY).hstack(self.figures)
-
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """Everything that was worked out.
 
     Attributes:
-        figures: one line a pair: keys, cluster, grouping columns, flags and figures; the last of equal keys.
+        figures: one line a pair: event, prompt hash, student, sample, cluster, grouping columns, what was observed and
+            figures; the last of equal keys.
         tally: counts by a property of items, ``pair`` being a line of ``figures``; empty unless asked for.
         not_asked: traces whose student was not asked.
         bad_rows: rows that could not be read.
@@ -143,7 +132,26 @@ Task = tuple[Row, int | None]
 """A row, and the line of its figures among those that are known already."""
 
 
-_NOTHING_KNOWN: Mapping[int, int] = MappingProxyType({})
+class KnownLines:
+    """Which line has the figures of a pair, of those that were worked out before.
+
+    A million texts of keys, or a dictionary of their hashes, would outweigh the figures. That two keys share a hash has
+    a chance of 1 in 37 million for a million pairs.
+    """
+
+    def __init__(self, keys: pl.DataFrame | None = None) -> None:
+        """Take the columns of :data:`PAIR_KEY`, one line a pair; None where nothing is known."""
+        found = () if keys is None else map(hash, keys.select(PAIR_KEY).iter_rows())
+        hashes = np.fromiter(found, dtype=np.int64)
+        self._lines = np.argsort(hashes)
+        self._hashes = hashes[self._lines]
+
+    def line_of(self, key: tuple[str, str, str, int]) -> int | None:
+        """The line of a pair; None where it is new."""
+        wanted = hash(key)
+        place = int(self._hashes.searchsorted(wanted))
+        found = place < len(self._hashes) and self._hashes[place] == wanted
+        return int(self._lines[place]) if found else None
 
 
 class Intake:
@@ -153,21 +161,21 @@ class Intake:
         self,
         rows: Iterable[Row | BadRow],
         advance: Callable[[int], None] = lambda _items: None,
-        known_lines: Mapping[int, int] = _NOTHING_KNOWN,
+        known: KnownLines | None = None,
     ) -> None:
         """Take rows.
 
         Args:
             rows: of any length.
             advance: told of every row that was taken.
-            known_lines: for the hash of the key of each pair whose figures are known their line.
+            known: whose figures are known; None where none are.
         """
         self.not_asked = 0
         self.bad_rows = 0
         self.first_bad: list[BadRow] = []
         self._rows = rows
         self._advance = advance
-        self._known_lines = known_lines
+        self._known = known or KnownLines()
 
     def __iter__(self) -> Iterator[Task]:
         for row in self._rows:
@@ -179,7 +187,7 @@ class Intake:
             elif row.answer is None:
                 self.not_asked += 1
             else:
-                yield row, self._known_lines.get(hash(pair_key(row)))
+                yield row, self._known.line_of(pair_key(row))
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
@@ -216,7 +224,7 @@ def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request, known: p
     for chunk in chunks:
         counts.add(chunk.tally.with_columns(pl.col("pair") + keys.height))
         keys.add(chunk.keys)
-        figures.add(chunk.figures)
+        figures.add(chunk.figures.drop(PAIR_KEY))
     new = pl.col(_KNOWN_LINE).is_null()
     line = pl.when(new).then(len(known) + new.cum_sum() - 1).otherwise(_KNOWN_LINE)
     numbered = keys.frame().with_row_index("pair").with_columns(line=line)
@@ -243,13 +251,14 @@ def _with_figures(keys: pl.DataFrame, known: pl.DataFrame, new: pl.DataFrame) ->
         known: figures from before, without columns in which there is none; it is emptied.
         new: figures that were worked out now; likewise.
     """
-    height = len(known)
-    columns = []
+    height, columns = len(known), []
     for name, kind in FIGURES.items():
         before = known.drop_in_place(name) if name in known.columns else pl.repeat(None, height, dtype=kind, eager=True)
-        both = pl.concat([before.to_frame(name), new.drop_in_place(name).to_frame()], how="vertical_relaxed")
+        parts = [part.alias(name).to_frame() for part in (before, new.drop_in_place(name)) if len(part)]
+        # Of nothing the type is as wide as can be, and would widen the other.
+        both = pl.concat(parts, how="vertical_relaxed") if parts else pl.DataFrame(schema={name: kind})
         columns.append(both.to_series().gather(keys["line"]))
-    return keys.drop(_KNOWN_LINE, "line").hstack(columns)
+    return keys.drop("prompt_shape", _KNOWN_LINE, "line").hstack(columns)
 
 
 class Pile:
@@ -263,7 +272,9 @@ class Pile:
         self._settled = 0
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Put a frame on top."""
+        """Put a frame on top; of nothing, thousands would weigh as much as the figures."""
+        if frame.is_empty():
+            return
         self.height += len(frame)
         self._loose.append(frame)
         if self.height - self._settled >= _BLOCK_PAIRS:
@@ -315,20 +326,20 @@ def score_chunk(tasks: list[Task], request: Request) -> Chunk:
         keys.append((*_keys(row, request), known_line))
         if known_line is None:
             figures, tallied = _score_pair(row, request)
-            lines.append(figures)
+            lines.append((*pair_key(row), *figures))
             counts += [(number, value, *each) for value, each in tallied.items()]
     return Chunk(
         pl.DataFrame(keys, schema=key_schema(request), orient="row"),
-        pl.DataFrame(lines, schema=FIGURES, orient="row"),
+        pl.DataFrame(lines, schema={**_PAIR_SCHEMA, **FIGURES}, orient="row"),
         pl.DataFrame(counts, schema=_TALLY_SCHEMA, orient="row"),
     )
 
 
 def _keys(row: Row, request: Request) -> tuple[object, ...]:
     return (
-        *pair_key(row),
         row.trace.event_id,
         row.trace.system_prompt_hash,
+        *pair_key(row)[1:],
         cluster_of(row, request.cluster_by),
         *(pair_value(row, column) for column in request.pair_columns),
         *(request.observer.read(row) if request.observer else ()),
