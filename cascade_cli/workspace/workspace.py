@@ -238,7 +238,9 @@ class Workspace:
     def _add_batch(self, batch: Sequence[Row]) -> Added:
         answers = [row.answer for row in batch if row.answer is not None]
         self._connection.begin()
-        self._insert("insert_events", columns.event_columns(batch))
+        events = columns.event_columns(batch)
+        self._insert("forget_scores_without_event", events)
+        self._insert("insert_events", events)
         new_traces = self._insert("insert_traces", columns.trace_columns(batch))
         new_answers = self._insert_answers(answers)
         note_long_texts(self._connection, len(batch), sum(map(weight, batch)))

@@ -341,6 +341,20 @@ def test_what_another_version_of_extraction_noted_is_not_read(workspace, monkeyp
     assert score_workspace(workspace, PairFilter(), Request(ScoringConfig())).cached == 0
 
 
+def test_an_event_that_comes_after_its_score_is_looked_at_again(tmp_path):
+    path, request = tmp_path / "ws", Request(ScoringConfig())
+    said = {"entities": [{"name": "Ann", "email": "ann@acme.com"}]}
+    whole = row(1, predicted=said)
+    event = replace(whole.trace.event, content="from ann@acme.com", attributes={"category": "risk"})
+    alone, later = (replace(whole, trace=replace(whole.trace, event=each)) for each in (None, event))
+    noted = []
+    for each in (alone, later):
+        with Workspace.open(path, "write") as opened:
+            opened.add_rows([each])
+        noted.append(score_workspace(path, PairFilter(), request).figures.row(0, named=True))
+    assert [(line["ungrounded"], line["categories"]) for line in noted] == [(True, []), (False, ["risk"])]
+
+
 def test_what_is_kept_of_an_event_goes_with_it(workspace):
     request = Request(ScoringConfig())
     score_workspace(workspace, PairFilter(), request)
