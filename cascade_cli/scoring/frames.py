@@ -327,7 +327,7 @@ def score_chunk(tasks: list[Task], request: Request) -> Chunk:
         if known_line is None:
             figures, tallied = _score_pair(row, request)
             lines.append((*pair_key(row), *figures))
-            counts += [(number, value, *each) for value, each in tallied.items()]
+            counts += [(number, storable(value), *each) for value, each in tallied.items()]
     return Chunk(
         pl.DataFrame(keys, schema=key_schema(request), orient="row"),
         pl.DataFrame(lines, schema={**_PAIR_SCHEMA, **FIGURES}, orient="row"),

@@ -335,6 +335,11 @@ def test_what_is_kept_for_the_gates_is_what_a_plain_loop_reads_from_the_texts(tm
         assert fired[event.id] == decide(event, parsed, policy).fired, text
 
 
+def test_items_are_counted_by_whatever_a_model_calls_them():
+    data = figures(hostile_rows(), by=("fact_category",))
+    assert {group["key"]["fact_category"] for group in data["groups"]} >= {"\ufffd half", "a,b", "x" * 10_000}
+
+
 def test_what_another_version_of_extraction_noted_is_not_read(workspace, monkeypatch):
     score_workspace(workspace, PairFilter(), Request(ScoringConfig()))
     monkeypatch.setattr("cascade_cli.scoring.cached.NOTES_VERSION", 0)
