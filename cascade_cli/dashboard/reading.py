@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
+
+import polars as pl
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.errors import CascadeError, UsageError
@@ -83,7 +85,7 @@ class Reader:
             CascadeError: nothing could be read, or the process was ended.
         """
         try:
-            outcome: Reading | CascadeError = self._inbox.recv()
+            outcome = _receive(self._inbox)
         except EOFError as error:
             raise CascadeError(
                 "The process that reads was ended.", hint="Was memory short? See its messages."
@@ -119,4 +121,29 @@ def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Setti
         outcome = problem
     except Exception as error:  # noqa: BLE001 - its message may quote an event; a page tells its type
         outcome = CascadeError(f"Internal error while reading: {type(error).__name__}.")
-    outbox.send(outcome)
+    _send(outcome, outbox)
+
+
+def _send(outcome: Reading | CascadeError, outbox: Connection) -> None:
+    """Everything but the pairs, then those a column at a time: all at once they would be held twice on either side."""
+    if isinstance(outcome, CascadeError):
+        outbox.send((outcome, 0))
+        return
+    figures = outcome.scored.figures
+    outbox.send((replace(outcome, scored=replace(outcome.scored, figures=pl.DataFrame())), figures.width))
+    for name in figures.columns:
+        outbox.send(figures.drop_in_place(name))
+
+
+def _receive(inbox: Connection) -> Reading | CascadeError:
+    """What was sent.
+
+    Raises:
+        EOFError: the process ended before all of it was.
+    """
+    outcome: Reading | CascadeError
+    outcome, columns = inbox.recv()
+    if isinstance(outcome, CascadeError):
+        return outcome
+    figures = pl.DataFrame([inbox.recv() for _ in range(columns)])
+    return replace(outcome, scored=replace(outcome.scored, figures=figures))

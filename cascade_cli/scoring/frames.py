@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import polars as pl
 
+from cascade_cli.policy import Case, observe
 from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
-from cascade_cli.scoring.judging import answered, read_pair
+from cascade_cli.scoring.judging import Reading, answered, read_pair, shown_event
+from cascade_cli.storable import storable
 from scorers import MalformedExtraction, ScoringConfig
-from scorers.many import COLUMNS, UNSCORABLE, ScoreRow, flatten
+from scorers.many import COLUMNS, UNSCORABLE, flatten
 from scorers.parallel import map_chunks
 from scorers.score import score_extraction
 from scorers.tally import tally
@@ -21,24 +24,19 @@ CHUNK_PAIRS = 500
 _BLOCK_PAIRS = 20_000
 PAIR_KEY = ("trace_id", "student_model", "prompt_shape", "sample_index")
 EVENT_KEY = ("event_id", "system_prompt_hash", *PAIR_KEY[1:])
-FLAGS = ("missing_output", "invalid_json", "empty", "repairable")
+FLAGS = ("missing_output", "invalid_json", "empty", "repairable", "ungrounded")
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
-_KEY_SCHEMA: Schema = {
-    "trace_id": pl.String,
-    "student_model": pl.String,
-    "prompt_shape": pl.String,
-    "sample_index": pl.Int32,
-    "event_id": pl.String,
-    "system_prompt_hash": pl.String,
-    "cluster": pl.String,
-}
+_PAIR_SCHEMA: Schema = {**dict.fromkeys(PAIR_KEY[:3], pl.String), "sample_index": pl.Int32}
+_KEY_SCHEMA: Schema = {**dict.fromkeys(EVENT_KEY[:4], pl.String), "sample_index": pl.Int32, "cluster": pl.String}
 _TYPES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int32, float: pl.Float64}
-FIGURES: dict[str, type[pl.DataType]] = {
+FIGURES: Schema = {
     **dict.fromkeys(FLAGS, pl.Boolean),
+    "categories": pl.List(pl.String),
     **{name: _TYPES[kind] for name, kind in COLUMNS.items()},
 }
-_LEFT_OPEN: ScoreRow = (None,) * len(FIGURES)
+"""What is worked out from the texts of a pair, once: for the gates of any policy, then by the metric."""
+_KNOWN_LINE = "known_line"
 _TALLY_SCHEMA: Schema = {"pair": pl.Int64, "value": pl.String, "tp": pl.Int32, "fp": pl.Int32, "fn": pl.Int32}
 
 
@@ -89,8 +87,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The figures of some pairs, and their counts by a property of items where asked for."""
+    """Some pairs.
 
+    Attributes:
+        keys: one line a pair: what names it, what it is grouped by, what was observed, and the line of its figures
+            among those that were known before; null where they are new.
+        figures: of the new ones, in their order, behind :data:`PAIR_KEY`.
+        tally: counts by a property of items, where asked for.
+    """
+
+    keys: pl.DataFrame
     figures: pl.DataFrame
     tally: pl.DataFrame
 
@@ -100,7 +106,8 @@ class Scored:
     """Everything that was worked out.
 
     Attributes:
-        figures: one line a pair: keys, cluster, grouping columns, flags and figures; the last of equal keys.
+        figures: one line a pair: event, prompt hash, student, sample, cluster, grouping columns, what was observed and
+            figures; the last of equal keys.
         tally: counts by a property of items, ``pair`` being a line of ``figures``; empty unless asked for.
         not_asked: traces whose student was not asked.
         bad_rows: rows that could not be read.
@@ -121,32 +128,54 @@ class Scored:
 _BAD_ROWS_SHOWN = 5
 Through = Callable[[Iterable[Row | BadRow]], Iterable[Row | BadRow]]
 """What rows pass through on their way to the metric, unchanged."""
-Task = tuple[Row, bool]
-"""A row, and whether its figures are known already."""
+Task = tuple[Row, int | None]
+"""A row, and the line of its figures among those that are known already."""
+
+
+class KnownLines:
+    """Which line has the figures of a pair, of those that were worked out before.
+
+    A million texts of keys, or a dictionary of their hashes, would outweigh the figures. That two keys share a hash has
+    a chance of 1 in 37 million for a million pairs.
+    """
+
+    def __init__(self, keys: pl.DataFrame | None = None) -> None:
+        """Take the columns of :data:`PAIR_KEY`, one line a pair; None where nothing is known."""
+        found = () if keys is None else map(hash, keys.select(PAIR_KEY).iter_rows())
+        hashes = np.fromiter(found, dtype=np.int64)
+        self._lines = np.argsort(hashes)
+        self._hashes = hashes[self._lines]
+
+    def line_of(self, key: tuple[str, str, str, int]) -> int | None:
+        """The line of a pair; None where it is new."""
+        wanted = hash(key)
+        place = int(self._hashes.searchsorted(wanted))
+        found = place < len(self._hashes) and self._hashes[place] == wanted
+        return int(self._lines[place]) if found else None
 
 
 class Intake:
-    """Passes on the rows that can be scored, whether their figures are known already, and counts the others."""
+    """Passes on the rows that can be scored, with the line of figures that are known already, and counts the others."""
 
     def __init__(
         self,
         rows: Iterable[Row | BadRow],
         advance: Callable[[int], None] = lambda _items: None,
-        known_keys: Container[int] = frozenset(),
+        known: KnownLines | None = None,
     ) -> None:
         """Take rows.
 
         Args:
             rows: of any length.
             advance: told of every row that was taken.
-            known_keys: hashes of the keys of pairs whose figures are known.
+            known: whose figures are known; None where none are.
         """
         self.not_asked = 0
         self.bad_rows = 0
         self.first_bad: list[BadRow] = []
         self._rows = rows
         self._advance = advance
-        self._known_keys = known_keys
+        self._known = known or KnownLines()
 
     def __iter__(self) -> Iterator[Task]:
         for row in self._rows:
@@ -158,7 +187,7 @@ class Intake:
             elif row.answer is None:
                 self.not_asked += 1
             else:
-                yield row, hash(pair_key(row)) in self._known_keys
+                yield row, self._known.line_of(pair_key(row))
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
@@ -181,25 +210,55 @@ def score_chunks(intake: Intake, request: Request, *, processes: int) -> Iterato
     return map_chunks(partial(score_chunk, request=request), tasks, chunk_size=CHUNK_PAIRS, processes=processes)
 
 
-def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Scored:
-    """Put the chunks together, as they come, and let the last of equal keys stand."""
-    figures, counts = Pile(frame_schema(request)), Pile(_TALLY_SCHEMA)
+def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request, known: pl.DataFrame | None = None) -> Scored:
+    """Put the chunks together, as they come, and let the last of equal keys stand.
+
+    Args:
+        chunks: whose keys name lines of ``known``.
+        intake: that they came from.
+        request: what was asked for.
+        known: figures that were worked out before, of pairs in any order; None where none were.
+    """
+    known = pl.DataFrame() if known is None else known
+    keys, figures, counts = Pile(key_schema(request)), Pile(FIGURES), Pile(_TALLY_SCHEMA)
     for chunk in chunks:
-        counts.add(chunk.tally.with_columns(pl.col("pair") + figures.height))
-        figures.add(chunk.figures)
-    numbered = figures.frame().with_row_index("pair")
+        counts.add(chunk.tally.with_columns(pl.col("pair") + keys.height))
+        keys.add(chunk.keys)
+        figures.add(chunk.figures.drop(PAIR_KEY))
+    new = pl.col(_KNOWN_LINE).is_null()
+    line = pl.when(new).then(len(known) + new.cum_sum() - 1).otherwise(_KNOWN_LINE)
+    numbered = keys.frame().with_row_index("pair").with_columns(line=line)
     kept = _last_of_each(numbered)
     tallied = counts.frame()
     if len(kept) < len(numbered):
         tallied = tallied.join(kept.select(pl.col("pair").cast(tallied.schema["pair"])), on="pair", how="semi")
     return Scored(
-        kept,
+        _with_figures(kept, known, figures.frame()),
         tallied,
         intake.not_asked,
         intake.bad_rows,
         tuple(intake.first_bad),
         repeated=len(numbered) - len(kept),
+        cached=len(kept) - kept[_KNOWN_LINE].null_count(),
     )
+
+
+def _with_figures(keys: pl.DataFrame, known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Put the figures beside the keys, a column at a time: all of them twice would be the most memory of a run.
+
+    Args:
+        keys: with ``line``, which is that of the figures in ``known`` with ``new`` below it.
+        known: figures from before, without columns in which there is none; it is emptied.
+        new: figures that were worked out now; likewise.
+    """
+    height, columns = len(known), []
+    for name, kind in FIGURES.items():
+        before = known.drop_in_place(name) if name in known.columns else pl.repeat(None, height, dtype=kind, eager=True)
+        parts = [part.alias(name).to_frame() for part in (before, new.drop_in_place(name)) if len(part)]
+        # Of nothing the type is as wide as can be, and would widen the other.
+        both = pl.concat(parts, how="vertical_relaxed") if parts else pl.DataFrame(schema={name: kind})
+        columns.append(both.to_series().gather(keys["line"]))
+    return keys.drop("prompt_shape", _KNOWN_LINE, "line").hstack(columns)
 
 
 class Pile:
@@ -213,7 +272,9 @@ class Pile:
         self._settled = 0
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Put a frame on top."""
+        """Put a frame on top; of nothing, thousands would weigh as much as the figures."""
+        if frame.is_empty():
+            return
         self.height += len(frame)
         self._loose.append(frame)
         if self.height - self._settled >= _BLOCK_PAIRS:
@@ -245,50 +306,66 @@ def _last_of_each(numbered: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([numbered.filter(~suspected), settled]).sort("pair")
 
 
-def frame_schema(request: Request) -> Schema:
-    """Names and types of the columns of the figures."""
+def key_schema(request: Request) -> Schema:
+    """Names and types of the columns of the keys."""
     observed = request.observer.schema if request.observer else {}
-    return {**_KEY_SCHEMA, **{f"by_{column}": pl.String for column in request.pair_columns}, **observed, **FIGURES}
+    return {
+        **_KEY_SCHEMA,
+        **{f"by_{column}": pl.String for column in request.pair_columns},
+        **observed,
+        _KNOWN_LINE: pl.UInt32,
+    }
 
 
 def score_chunk(tasks: list[Task], request: Request) -> Chunk:
     """Score some pairs; runs in a process of its own where there are several."""
+    keys: list[tuple[object, ...]] = []
     lines: list[tuple[object, ...]] = []
     counts: list[tuple[object, ...]] = []
-    for number, (row, known) in enumerate(tasks):
-        figures, tallied = _score_pair(row, request) if not known else (_LEFT_OPEN, {})
-        lines.append((*_keys(row, request), *figures))
-        counts += [(number, value, *each) for value, each in tallied.items()]
+    for number, (row, known_line) in enumerate(tasks):
+        keys.append((*_keys(row, request), known_line))
+        if known_line is None:
+            figures, tallied = _score_pair(row, request)
+            lines.append((*pair_key(row), *figures))
+            counts += [(number, storable(value), *each) for value, each in tallied.items()]
     return Chunk(
-        pl.DataFrame(lines, schema=frame_schema(request), orient="row"),
+        pl.DataFrame(keys, schema=key_schema(request), orient="row"),
+        pl.DataFrame(lines, schema={**_PAIR_SCHEMA, **FIGURES}, orient="row"),
         pl.DataFrame(counts, schema=_TALLY_SCHEMA, orient="row"),
     )
 
 
 def _keys(row: Row, request: Request) -> tuple[object, ...]:
     return (
-        *pair_key(row),
         row.trace.event_id,
         row.trace.system_prompt_hash,
+        *pair_key(row)[1:],
         cluster_of(row, request.cluster_by),
         *(pair_value(row, column) for column in request.pair_columns),
         *(request.observer.read(row) if request.observer else ()),
     )
 
 
-def _score_pair(row: Row, request: Request) -> tuple[ScoreRow, dict[str, tuple[int, int, int]]]:
+def _score_pair(row: Row, request: Request) -> tuple[tuple[object, ...], dict[str, tuple[int, int, int]]]:
     reading = read_pair(row.trace, answered(row))
-    flags = (reading.missing_output, reading.invalid_json, reading.empty, reading.repairable)
+    noted = _noted(row, reading)
     if reading.gold is None:
-        return (*flags, *UNSCORABLE), {}
+        return (*noted, *UNSCORABLE), {}
     try:
         score = score_extraction(reading.gold, reading.predicted, request.config, known_emails=reading.known_emails)
     except MalformedExtraction:
-        return (*flags, *UNSCORABLE), {}
+        return (*noted, *UNSCORABLE), {}
     figures = flatten(score, reading.gold, reading.predicted, request.config)
     if request.item_column is None:
-        return (*flags, *figures), {}
-    return (*flags, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+        return (*noted, *figures), {}
+    return (*noted, *figures), tally(score, reading.gold, reading.predicted, request.item_column, request.config)
+
+
+def _noted(row: Row, reading: Reading) -> tuple[object, ...]:
+    """The flags of a pair, and its categories: what the gates of any policy need of its texts."""
+    seen = observe(Case(shown_event(row.trace), reading.predicted))
+    flags = (reading.missing_output, reading.invalid_json, reading.empty, reading.repairable, seen.ungrounded)
+    return (*flags, [storable(category) for category in sorted(seen.categories)])
 
 
 def warnings_of(scored: Scored) -> tuple[str, ...]:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cascade_cli.errors import UsageError
-from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import EVERY_CATEGORY, Case, Policy, observe, sample_unit, usable_extraction
+from cascade_cli.policy import EVERY_CATEGORY, Policy, sample_unit
 from cascade_cli.records import Row
 from cascade_cli.scoring import Observer, Scored, answered, shown_event
 
@@ -32,14 +31,8 @@ def read_observation(row: Row) -> tuple[object, ...]:
     """The values of :data:`OBSERVER` for one recorded pair."""
     trace, answer = row.trace, answered(row)
     event = shown_event(trace)
-    student = None if answer.response is None else usable_extraction(parse_extraction(answer.response))
-    seen = observe(Case(event, student))
     return (
-        seen.arena,
-        seen.parse_fail,
-        seen.empty,
-        seen.ungrounded,
-        sorted(seen.categories),
+        event.arena,
         # A teacher that is slower on hard events would make the order in which its answers come look like a fall.
         answer.decided_at or trace.created_at,
         trace.llm_ms,
@@ -54,10 +47,6 @@ def read_observation(row: Row) -> tuple[object, ...]:
 OBSERVER = Observer(
     {
         "arena": pl.String,
-        "parse_fail": pl.Boolean,
-        "no_items": pl.Boolean,
-        "ungrounded": pl.Boolean,
-        "categories": pl.List(pl.String),
         "created_at": pl.Datetime("us", "UTC"),
         "teacher_ms": pl.Float64,
         "student_ms": pl.Float64,
@@ -70,7 +59,8 @@ OBSERVER = Observer(
 )
 """The columns that a simulation needs beside the score."""
 _READ = (
-    "pair", "event_id", "system_prompt_hash", "sample_index", "cluster", "agrees", "missing_output", *OBSERVER.schema,
+    "pair", "event_id", "system_prompt_hash", "sample_index", "cluster", "agrees", "missing_output", "invalid_json",
+    "empty", "ungrounded", "categories", *OBSERVER.schema,
 )  # fmt: skip
 """The columns of scored pairs that become events: the others are many."""
 
@@ -85,7 +75,7 @@ class Events:
         clusters: what an event shares with others, of its own where it shares nothing.
         created_at: when a live worker decided about it, else of the trace; aware UTC; null when unknown.
         arenas: null when unknown.
-        parse_fail: no usable extraction; ``empty`` and ``ungrounded`` likewise, as in ``Observation``.
+        parse_fail: no usable extraction; likewise the next two.
         empty: an extraction without items.
         ungrounded: an address that stands nowhere in the event.
         categories: a list of texts an event.
@@ -233,8 +223,8 @@ def events_from(frame: pl.DataFrame, repeated: int = 0) -> Events:
         clusters=frame.select(pl.col("cluster").fill_null(own)).to_series(),
         created_at=frame["created_at"],
         arenas=frame["arena"],
-        parse_fail=frame["parse_fail"].to_numpy(),
-        empty=frame["no_items"].to_numpy(),
+        parse_fail=(frame["missing_output"] | frame["invalid_json"]).to_numpy(),
+        empty=frame["empty"].to_numpy(),
         ungrounded=frame["ungrounded"].to_numpy(),
         categories=frame["categories"],
         labels=frame.select(label.cast(pl.Int8)).to_series().to_numpy(),

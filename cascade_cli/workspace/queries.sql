@@ -330,6 +330,13 @@ ANTI JOIN (SELECT * FROM scores WHERE fingerprint = $fingerprint) AS known
 -- name: export_scores
 COPY (SELECT * EXCLUDE (fingerprint) FROM scores WHERE fingerprint = $fingerprint) TO $file (FORMAT parquet);
 
+-- name: forget_scores_without_event
+-- What was worked out of traces whose event comes only now knew nothing of it.
+DELETE FROM scores
+WHERE trace_id IN (
+    SELECT trace_id FROM traces WHERE event_id IN (SELECT event_id FROM batch ANTI JOIN events USING (event_id))
+);
+
 -- name: choose_event
 CREATE OR REPLACE TEMPORARY TABLE forgotten AS SELECT $event_id::VARCHAR AS event_id;
 

@@ -79,4 +79,6 @@ def _duckdb_type(dtype: pl.DataType) -> str:
         return "BIGINT"
     if dtype.is_float():
         return "DOUBLE"
+    if dtype == pl.List(pl.String):
+        return "VARCHAR[]"
     return "BOOLEAN" if dtype == pl.Boolean else "VARCHAR"

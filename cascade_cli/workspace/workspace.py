@@ -201,9 +201,9 @@ class Workspace:
         """Cache scores, in one transaction; rows whose key is cached already are left out.
 
         Args:
-            fingerprint: of the scorer and its settings.
+            fingerprint: of what worked them out, and of its settings.
             frame: the columns ``trace_id``, ``student_model``, ``prompt_shape`` and ``sample_index``, and any
-                number of columns of integers, floats, booleans or text, named as Python names are.
+                number of columns of integers, floats, booleans, text or lists of text, named as Python names are.
 
         Returns:
             How many rows were new.
@@ -238,7 +238,9 @@ class Workspace:
     def _add_batch(self, batch: Sequence[Row]) -> Added:
         answers = [row.answer for row in batch if row.answer is not None]
         self._connection.begin()
-        self._insert("insert_events", columns.event_columns(batch))
+        events = columns.event_columns(batch)
+        self._insert("forget_scores_without_event", events)
+        self._insert("insert_events", events)
         new_traces = self._insert("insert_traces", columns.trace_columns(batch))
         new_answers = self._insert_answers(answers)
         note_long_texts(self._connection, len(batch), sum(map(weight, batch)))

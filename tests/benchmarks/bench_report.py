@@ -1,8 +1,9 @@
-"""A million recorded pairs through ``cascade report``: seconds, the most memory a process held, bytes of the page.
+"""Recorded pairs through ``cascade report``: seconds, the most memory a process held, bytes of the page.
 
 python tests/benchmarks/bench_report.py [--pairs 1000000]
 
-From a workspace: the first report scores every pair and keeps the scores, the second reads them.
+First the fixtures as a file, then so many pairs from a workspace: the first report scores every pair and keeps what it
+finds, the second reads it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.bench_million import write_pairs
 from benchmarks.machine import describe_machine
+
+from cascade_cli.demonstration import fixture
 
 _CASCADE = [sys.executable, "-c", "from cascade_cli.app import main; main()"]
 
@@ -53,19 +56,19 @@ def measure_apart(folder: Path, *arguments: str) -> Usage:
 def report(pairs: int, folder: Path) -> None:
     """Measure and print a table in Markdown."""
     print(f"Machine: {describe_machine()}.\n")
-    print(
-        f"| {pairs:,} pairs | wall, s | CPU, s | largest process, MB | page, bytes |\n| --- | --: | --: | --: | --: |"
-    )
+    print("| | wall, s | CPU, s | largest process, MB | page, bytes |\n| --- | --: | --: | --: | --: |")
+    page, shipped = folder / "page.html", str(fixture("pairs.jsonl.gz"))
+    _show("report on the fixtures", measure_apart(folder, "report", shipped, "-o", str(page)), page)
     write_pairs(folder / "pairs.jsonl.gz", pairs)
-    _show("pull", measure_apart(folder, "pull", "pairs.jsonl.gz"))
+    _show(f"pull of {pairs:,} pairs", measure_apart(folder, "pull", "pairs.jsonl.gz"))
     (folder / "pairs.jsonl.gz").unlink()
-    for what in ("report that scores every pair", "report whose scores are known"):
-        _show(what, measure_apart(folder, "report", "-o", "page.html"), (folder / "page.html").stat().st_size)
+    for what in ("report that scores all of them", "report whose scores are known"):
+        _show(what, measure_apart(folder, "report", "-o", str(page)), page)
 
 
-def _show(what: str, usage: Usage, page_bytes: int | None = None) -> None:
-    told = "" if page_bytes is None else f"{page_bytes:,}"
-    print(f"| {what} | {usage.wall_s:,.0f} | {usage.cpu_s:,.0f} | {usage.peak_mb:,.0f} | {told} |", flush=True)
+def _show(what: str, usage: Usage, page: Path | None = None) -> None:
+    told = "" if page is None else f"{page.stat().st_size:,}"
+    print(f"| {what} | {usage.wall_s:,.1f} | {usage.cpu_s:,.1f} | {usage.peak_mb:,.0f} | {told} |", flush=True)
 
 
 def main() -> None:

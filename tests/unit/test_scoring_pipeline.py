@@ -1,16 +1,22 @@
 """From rows to figures by group: what is counted where, what is cached, what is judged."""
 
+import itertools
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from cascade_cli.config import load_settings
 from cascade_cli.console import Console
+from cascade_cli.demonstration import fixture
 from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
+from cascade_cli.extraction import parse_extraction
+from cascade_cli.policy import Policy, decide, usable_extraction
+from cascade_cli.policy.gates import Case, Empty, Grounding, ParseFail, categories_of
 from cascade_cli.records import BadRow, Event, Row, StudentAnswer, Trace
-from cascade_cli.scoring import Conditions, Inquiry, run_compare, run_score
+from cascade_cli.scoring import Conditions, Inquiry, run_compare, run_score, shown_event
 from cascade_cli.scoring.cached import score_workspace
 from cascade_cli.scoring.columns import resolve_columns
 from cascade_cli.scoring.comparing import compare_figures
@@ -18,9 +24,14 @@ from cascade_cli.scoring.configuring import scoring_config
 from cascade_cli.scoring.frames import Intake, Request, score_stream
 from cascade_cli.scoring.gates import judge
 from cascade_cli.scoring.summary import summarize
+from cascade_cli.simulate import OBSERVER, events_of, fired_masks
+from cascade_cli.simulate.cells import reasons_of
+from cascade_cli.sources import read_rows
+from cascade_cli.storable import storable
 from cascade_cli.workspace import PairFilter, Workspace
 from scorers import PRESETS, ScoringConfig
 
+PAIRS = str(fixture("pairs.jsonl.gz"))
 ACME = {"entities": [{"name": "Acme", "type": "organization"}, {"name": "Ann", "type": "person"}]}
 HALF = {"entities": [{"name": "Acme", "type": "organization"}, {"name": "Bob", "type": "person"}]}
 
@@ -260,3 +271,98 @@ def test_an_event_without_a_pair_cannot_be_explained(workspace, monkeypatch):
     assert found.warnings == ("No recorded pair of event nobody.",)
     with pytest.raises(NothingEvaluated):
         run_score(Inquiry(explain=("nobody",)), load_settings(), Console())
+
+
+HOSTILE_ANSWERS = (
+    None,
+    "",
+    "no JSON",
+    "{",
+    "[1]",
+    "{}",
+    '{"entities": null}',
+    '{"facts": {"category": "decision"}}',
+    '{"facts": [{"category": "\\ud800 Half"}, {"category": "a\\u0000b"}, {"category": " Decision "}, {"category": 7}]}',
+    '{"facts": ["<script>", {"category": "' + "x" * 10_000 + '", "statement": "to \\u0040 or ann@acme.com"}]}',
+    '{"facts": [{"category": "a,b"}, {"category": "a"}, {"category": "[\\"b\\"]"}, {"category": ""}]}',
+    '{"entities": [{"name": "x", "more": ' + '{"a":' * 90 + '"evil@made.up"' + "}" * 90 + "}]}",
+    'Here: ```json\n{"entities": [{"name": "Ann", "email": "ANN@acme.com"}]}\n``` done',
+    '{"entities": [{"name": "Ann", "email": "bob@acme.com"}]}',
+)
+EVENTS = (
+    Event("e", content="write to ann@acme.com", attributes={"category": "Commitment"}),
+    Event("e", content=None, attributes={"to_emails": ["bob@acme.com"], "category": ["no", "text"]}),
+    None,
+)
+
+
+def hostile_rows():
+    for number, (answer, event) in enumerate(itertools.product(HOSTILE_ANSWERS, EVENTS)):
+        event_id = f"hostile-{number}"
+        trace = Trace(
+            event_id,
+            json.dumps(ACME),
+            f"t-{event_id}",
+            user_prompt="prompt of Ann@acme.com",
+            event=None if event is None else replace(event, id=event_id),
+        )
+        yield Row(trace, StudentAnswer(event_id, answer, "qwen"))
+
+
+def test_what_is_kept_for_the_gates_is_what_a_plain_loop_reads_from_the_texts(tmp_path):
+    path, policy = tmp_path / "ws", Policy(high_value_categories=frozenset({"decision", "a"}))
+    shipped = [replace(each, answer=replace(each.answer, student_model="qwen")) for each in read_rows(PAIRS)]
+    with Workspace.open(path, "write") as opened:
+        opened.add_rows([*shipped, *hostile_rows()])
+        rows = list(opened.pairs())
+    request = Request(ScoringConfig(), observer=OBSERVER)
+    first = score_workspace(path, PairFilter(), request)
+    again = score_workspace(path, PairFilter(), request)
+    assert (first.cached, again.cached) == (0, len(rows))
+    assert again.figures.equals(first.figures)
+
+    found = {line["event_id"]: line for line in again.figures.iter_rows(named=True)}
+    events = events_of(again)
+    fired = dict(zip(events.ids, map(reasons_of, fired_masks(events, policy).tolist()), strict=True))
+    assert len(found) == len(rows)
+    for row in rows:
+        text, event = row.answer.response, shown_event(row.trace)
+        parsed = None if text is None else parse_extraction(text)
+        case, line = Case(event, usable_extraction(parsed)), found[event.id]
+        noted = (line["missing_output"] or line["invalid_json"], line["empty"], line["ungrounded"])
+        assert noted == (ParseFail().fires(case), Empty().fires(case), Grounding().fires(case)), text
+        assert line["categories"] == sorted(map(storable, categories_of(case))), text
+        assert fired[event.id] == decide(event, parsed, policy).fired, text
+
+
+def test_items_are_counted_by_whatever_a_model_calls_them():
+    data = figures(hostile_rows(), by=("fact_category",))
+    assert {group["key"]["fact_category"] for group in data["groups"]} >= {"\ufffd half", "a,b", "x" * 10_000}
+
+
+def test_what_another_version_of_extraction_noted_is_not_read(workspace, monkeypatch):
+    score_workspace(workspace, PairFilter(), Request(ScoringConfig()))
+    monkeypatch.setattr("cascade_cli.scoring.cached.NOTES_VERSION", 0)
+    assert score_workspace(workspace, PairFilter(), Request(ScoringConfig())).cached == 0
+
+
+def test_an_event_that_comes_after_its_score_is_looked_at_again(tmp_path):
+    path, request = tmp_path / "ws", Request(ScoringConfig())
+    said = {"entities": [{"name": "Ann", "email": "ann@acme.com"}]}
+    whole = row(1, predicted=said)
+    event = replace(whole.trace.event, content="from ann@acme.com", attributes={"category": "risk"})
+    alone, later = (replace(whole, trace=replace(whole.trace, event=each)) for each in (None, event))
+    noted = []
+    for each in (alone, later):
+        with Workspace.open(path, "write") as opened:
+            opened.add_rows([each])
+        noted.append(score_workspace(path, PairFilter(), request).figures.row(0, named=True))
+    assert [(line["ungrounded"], line["categories"]) for line in noted] == [(True, []), (False, ["risk"])]
+
+
+def test_what_is_kept_of_an_event_goes_with_it(workspace):
+    request = Request(ScoringConfig())
+    score_workspace(workspace, PairFilter(), request)
+    with Workspace.open(workspace, "write") as opened:
+        opened.purge_event("e1")
+        assert opened.counts().scores == 39

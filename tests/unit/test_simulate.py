@@ -78,8 +78,8 @@ def events_of_lines(found: Sequence[Line], scores: Sequence[float] | None = None
             "cluster": [None] * len(found),
             "created_at": [None] * len(found),
             "arena": [arena for arena, *_ in found],
-            "parse_fail": [what in {"none", "broken"} for _, what, _, _ in found],
-            "no_items": [what == "empty" for _, what, _, _ in found],
+            "invalid_json": [what in {"none", "broken"} for _, what, _, _ in found],
+            "empty": [what == "empty" for _, what, _, _ in found],
             "ungrounded": [what == "made up" for _, what, _, _ in found],
             "categories": [list(line[2]) if one else [] for line, one in zip(found, seen, strict=True)],
             "agrees": [None if label == NO_LABEL else label == AGREES for *_, label in found],
@@ -90,7 +90,7 @@ def events_of_lines(found: Sequence[Line], scores: Sequence[float] | None = None
         schema_overrides={
             "arena": pl.String, "cluster": pl.String, "categories": pl.List(pl.String), "agrees": pl.Boolean,
             "created_at": pl.Datetime("us", "UTC"), "verifier": pl.Float64,
-            **dict.fromkeys(("parse_fail", "no_items", "ungrounded", "missing_output"), pl.Boolean),
+            **dict.fromkeys(("invalid_json", "empty", "ungrounded", "missing_output"), pl.Boolean),
         },
     )  # fmt: skip
     return events_from(frame)
