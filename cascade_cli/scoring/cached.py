@@ -19,7 +19,7 @@ from cascade_cli.scoring.frames import (
     assemble,
     score_chunks,
 )
-from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
+from cascade_cli.workspace import PairFilter, Workspace, read_scores, stream_pairs
 
 _PAIRS_BETWEEN_WRITES = 20_000
 _BROUGHT = "_brought"
@@ -41,8 +41,7 @@ def score_workspace(
     is written.
     """
     fingerprint = request.config.fingerprint
-    with Workspace.open(path) as workspace:
-        known = workspace.read_scores(fingerprint)
+    known = read_scores(path, fingerprint)
     if request.item_column is not None:
         known = known.clear()
     places = {hash(key): place for place, key in enumerate(known.select(PAIR_KEY).iter_rows())}
