@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
@@ -64,8 +68,13 @@ class Reader:
         # Without a lock: one writes, the other reads, and a process that is killed must leave nothing locked.
         self._rows = context.RawValue("q", 0)
         self._inbox, outbox = context.Pipe(duplex=False)
+        # What the process writes for a moment, as figures on their way from DuckDB to polars, must not outlive it.
+        self._scratch = tempfile.TemporaryDirectory(prefix="cascade-", ignore_cleanup_errors=True)
         self._process = context.Process(
-            target=_read_and_send, args=(outbox, self._rows, asked, settings), daemon=True, name="reader"
+            target=_read_and_send,
+            args=(outbox, self._rows, self._scratch.name, asked, settings),
+            daemon=True,
+            name="reader",
         )
         self._process.start()
         # The only other end is the process's own, so that its death ends the wait.
@@ -91,6 +100,7 @@ class Reader:
         finally:
             self._inbox.close()
             self._process.join()
+            self._scratch.cleanup()
         if isinstance(outcome, CascadeError):
             raise outcome
         return outcome
@@ -98,9 +108,13 @@ class Reader:
     def kill(self) -> None:
         """End it at once; it holds nothing that could be lost."""
         self._process.kill()
+        self._process.join()
+        self._scratch.cleanup()
 
 
-def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Settings) -> None:  # noqa: ANN401 - a shared number has no name for its type
+def _read_and_send(outbox: Connection, rows: Any, scratch: str, asked: Report, settings: Settings) -> None:  # noqa: ANN401 - a shared number has no name for its type
+    tempfile.tempdir = scratch
+    Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     # Ctrl-C reaches every process of the terminal; this one is ended by its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -120,3 +134,12 @@ def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Setti
     except Exception as error:  # noqa: BLE001 - its message may quote an event; a page tells its type
         outcome = CascadeError(f"Internal error while reading: {type(error).__name__}.")
     outbox.send(outcome)
+
+
+def _end_with_parent(scratch: str) -> None:
+    """End at once when the dashboard is gone: killed, it could end nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(1)

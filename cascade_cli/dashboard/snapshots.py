@@ -19,6 +19,7 @@ import polars as pl
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.console import moment
 from cascade_cli.dashboard.browsing import Listing
+from cascade_cli.dashboard.door import Door
 from cascade_cli.dashboard.reading import Reader, Reading
 from cascade_cli.errors import CascadeError, UsageError
 from cascade_cli.records import Row
@@ -81,14 +82,21 @@ class Snapshot:
         """Names, sorted."""
         return sorted(self.reading.scored.figures["student_model"].unique().to_list())
 
-    def rows_of_event(self, event_id: str) -> list[Row]:
+    def rows_of_event(self, event_id: str, door: Door) -> list[Row]:
         """Its recorded pairs; a file is read through for them.
+
+        Args:
+            event_id: as recorded.
+            door: into the workspace.
 
         Raises:
             CascadeError: the source cannot be read now.
         """
         pairs = self.asked.pairs
-        rows = pairs.rows_of_file() if pairs.location is not None else pairs.rows_of_workspace(self.settings, event_id)
+        if pairs.location is None:
+            with door.opened() as workspace:
+                return [row for row in workspace.pairs(pairs.filter(event_id)) if row.answer]
+        rows = pairs.rows_of_file()
         return [row for row in rows if isinstance(row, Row) and row.answer and row.trace.event_id == event_id]
 
     def compared(self, first: str, second: str) -> Data:
