@@ -82,4 +82,6 @@ def _configured_token(settings: Settings) -> str | None:
     given = settings[DASHBOARD_TOKEN]
     if given is not None and len(given) < _SHORTEST_TOKEN:
         raise UsageError(f"The dashboard's token must have at least {_SHORTEST_TOKEN} characters.")
+    if given is not None and not (given.isascii() and given.isprintable()):
+        raise UsageError("The dashboard's token must be of ASCII characters: headers and cookies bear no other.")
     return given

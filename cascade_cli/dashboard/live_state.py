@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock, Thread
 from time import monotonic
 
@@ -82,7 +83,8 @@ class LiveState:
 
     def _settle(self, question: _Question) -> None:
         try:
-            question.answer.set_result(self._ask(self._settings))
+            deliver = partial(question.answer.set_result, self._ask(self._settings))
         except Exception as error:  # noqa: BLE001 - raised again where the answer is waited for
-            question.answer.set_exception(error)
+            deliver = partial(question.answer.set_exception, error)
         question.answered_at = self._now()
+        deliver()
