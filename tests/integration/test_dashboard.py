@@ -258,6 +258,36 @@ def test_one_event_is_enough_for_every_page(tmp_path: Path) -> None:
             assert dashboard.get(f"/api/{name}.json")[0] == 200, name
 
 
+def test_an_event_of_a_file_is_explained_as_by_the_command(tmp_path: Path) -> None:
+    first, second, third = shipped_pairs(every=40)[:3]
+    write_pairs(tmp_path / "pairs.jsonl", [first, second, {**third, "student_response": None}])
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        explained = cascade(tmp_path, "score", "pairs.jsonl", "--explain", second["event_id"])
+        assert dashboard.twin(f"event.json?{urlencode({'id': second['event_id']})}") == explained
+
+
+def test_an_event_that_no_student_answered_has_no_page(tmp_path: Path) -> None:
+    first, second = shipped_pairs(every=40)[:2]
+    asked = {name: value for name, value in second.items() if not name.startswith("student")}
+    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", [first, asked])))
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        assert dashboard.get(f"/events/{quote(second['event_id'], safe='')}")[0] == 404
+        assert dashboard.get(f"/events/{quote(first['event_id'], safe='')}")[0] == 200
+
+
+def test_every_category_in_force_is_offered_however_many(tmp_path: Path) -> None:
+    # A form sends what it shows, and one that is not shown would be out of force.
+    write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=400))
+    names = [f"category {number}" for number in range(60)]
+    (tmp_path / "cascade.toml").write_text(f"[policy]\nhigh_value_categories = {json.dumps(names)}\n")
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        page = dashboard.get("/frontier")[1]
+    assert [name for name in names if f'value="{name}" checked' not in page] == []
+
+
 @pytest.mark.slow
 def test_pages_follow_a_workspace_that_changes(tmp_path: Path) -> None:
     pairs = shipped_pairs(every=40)
