@@ -17,6 +17,7 @@ from threading import Thread
 from urllib.parse import quote, urlencode
 
 import pytest
+from cutting import Cutter
 from rig import Rig
 from serving import PATIENCE_S, Served, cascade, environment, served, shipped_pairs, write_pairs
 
@@ -258,6 +259,17 @@ def test_one_event_is_enough_for_every_page(tmp_path: Path) -> None:
             assert dashboard.get(f"/api/{name}.json")[0] == 200, name
 
 
+def test_every_way_on_from_an_event_keeps_the_filter(running: Served) -> None:
+    query = urlencode({"verdict": "agrees", "reason": "none"})
+    shown = running.twin(f"events.json?{query}")["events"]
+    page = running.get(f"/events/{quote(shown[1]['event_id'], safe='')}?{query}")[1]
+    ways = {
+        event_id: f"/events/{quote(event_id, safe='')}" for event_id in (shown[0]["event_id"], shown[2]["event_id"])
+    }
+    for way in (*ways.values(), "/events"):
+        assert f'href="{way}?reason=none&amp;verdict=agrees"' in page
+
+
 def test_an_event_of_a_file_is_explained_as_by_the_command(tmp_path: Path) -> None:
     first, second, third = shipped_pairs(every=40)[:3]
     write_pairs(tmp_path / "pairs.jsonl", [first, second, {**third, "student_response": None}])
@@ -464,6 +476,23 @@ def test_the_live_page_shows_what_status_shows(tmp_path: Path, rig: Rig) -> None
         page = dashboard.get("/live")[1]
         assert "Lanes" in page
         assert rig.dsn not in page
+
+
+def test_a_database_that_falls_silent_and_goes_away_is_told_in_words(tmp_path: Path, rig: Rig) -> None:
+    rig.enqueue("e1")
+    cutter = Cutter(rig.dsn)
+    with served(tmp_path, env={"DATABASE_URL": cutter.dsn}) as dashboard:
+        with cutter:
+            _wait_for(lambda: "Lanes" in dashboard.get("/live")[1])
+            cutter.freeze()
+            _wait_for(lambda: "not answered yet" in dashboard.get("/live")[1])
+        _wait_for(lambda: "cannot be read" in dashboard.get("/live")[1])
+        status, page, _ = dashboard.get("/live")
+        assert (status, dashboard.get("/api/status.json")[0]) == (200, 200)
+        assert "Lanes" not in page
+        dashboard.process.send_signal(signal.SIGINT)
+        _, told = dashboard.process.communicate(timeout=PATIENCE_S)
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("signals", [1, 2])
