@@ -289,6 +289,16 @@ def test_an_event_that_no_student_answered_has_no_page(tmp_path: Path) -> None:
         assert dashboard.get(f"/events/{quote(first['event_id'], safe='')}")[0] == 200
 
 
+def test_pairs_without_a_hash_are_found_by_a_dash(tmp_path: Path) -> None:
+    first, second = shipped_pairs(every=40)[:2]
+    write_pairs(tmp_path / "pairs.jsonl", [first, {**second, "system_prompt_hash": None}])
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        (found,) = dashboard.twin("events.json?hash=-")["events"]
+        assert found["event_id"] == second["event_id"]
+        assert '<option value="-" selected>' in dashboard.get("/events?hash=-")[1]
+
+
 def test_every_category_in_force_is_offered_however_many(tmp_path: Path) -> None:
     # A form sends what it shows, and one that is not shown would be out of force.
     write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=400))
@@ -424,15 +434,11 @@ def test_whatever_is_asked_nothing_is_logged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nobody_goes_on_reading_for_a_dashboard_that_has_ended(tmp_path: Path, number: signal.Signals) -> None:
-    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=400))))
+    write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=1) * 8)
     (scratch := tmp_path / "scratch").mkdir()
-    # The workspace is held, so that the reading lasts.
-    with (
-        Workspace.open(tmp_path / ".cascade", "write"),
-        served(tmp_path, env={"TMPDIR": str(scratch)}) as dashboard,
-    ):
-        _wait_for(lambda: any(scratch.iterdir()))
-        assert "being read" in dashboard.get("/")[1]
+    with served(tmp_path, "pairs.jsonl", env={"TMPDIR": str(scratch)}) as dashboard:
+        _wait_for(lambda: ",000 rows so far" in dashboard.get("/")[1])
+        assert any(scratch.iterdir())
         dashboard.process.send_signal(number)
         # To the end of its messages: until whoever inherited them has ended, too.
         _, told = dashboard.process.communicate(timeout=PATIENCE_S)
