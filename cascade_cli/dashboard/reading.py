@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
-from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.errors import CascadeError, UsageError, internal_error
 from cascade_cli.report import Figures, Report, figures_of, request_of, simulation_of, twice_of
 from cascade_cli.scoring import Scored, look_at_pairs
 from cascade_cli.simulate import Simulation
@@ -131,8 +131,8 @@ def _read_and_send(outbox: Connection, rows: Any, scratch: str, asked: Report, s
         outcome: Reading | CascadeError = read(asked, settings, advance)
     except CascadeError as problem:
         outcome = problem
-    except Exception as error:  # noqa: BLE001 - its message may quote an event; a page tells its type
-        outcome = CascadeError(f"Internal error while reading: {type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001 - told on a page; nobody would see it in this process
+        outcome = internal_error(error)
     outbox.send(outcome)
 
 

@@ -24,7 +24,7 @@ from cascade_cli.dashboard.look import Look, Sources
 from cascade_cli.dashboard.pages import PAGES, View, event
 from cascade_cli.dashboard.problems import NotAnswered, NothingThere, NotYet, http_status
 from cascade_cli.dashboard.twins import TWINS
-from cascade_cli.errors import CascadeError
+from cascade_cli.errors import CascadeError, internal_error
 from cascade_cli.event_loop import in_background
 from cascade_cli.report import environment
 from cascade_cli.report.sections import nothing_yet
@@ -32,6 +32,7 @@ from cascade_cli.report.sections import nothing_yet
 Answer = Callable[[Request], Response]
 MOST_AT_ONCE = 16
 """Pages that are worked out at the same time; each may take the memory of a simulation."""
+_TWINS_AT = "/api/"
 _STATIC = {
     "style.css": ("cascade_cli.report", "templates", "text/css"),
     "page.js": ("cascade_cli.report", "templates", "text/javascript"),
@@ -59,7 +60,7 @@ def build_site(sources: Sources, access: Access) -> ASGIApp:
     places = Semaphore(MOST_AT_ONCE)
     answers = {path: _page_at(sources, path, show) for path, (_, show) in PAGES.items()}
     answers["/events/{event_id:whole}"] = _page_at(sources, "/events", event)
-    answers |= {f"/api/{name}.json": _twin_at(sources, name) for name in TWINS}
+    answers |= {f"{_TWINS_AT}{name}.json": _twin_at(sources, name) for name in TWINS}
     routes = [Route(path, _beside(answer, places)) for path, answer in answers.items()]
     routes += [Route(f"/static/{name}", _static_at(name)) for name in _STATIC]
     handlers = {404: _unknown, Exception: _broken}
@@ -131,9 +132,10 @@ def _unknown(request: Request, _error: Exception) -> Response:
     return HTMLResponse(_message("", error), 404)
 
 
-def _broken(_request: Request, error: Exception) -> Response:
-    # The message of a foreign exception may quote the text of an event: only its type is safe to show.
-    told = CascadeError(f"Internal error: {type(error).__name__}.", hint="Please report it, with what you clicked.")
+def _broken(request: Request, error: Exception) -> Response:
+    told = internal_error(error, hint="Please report it, with what you clicked.")
+    if request.url.path.startswith(_TWINS_AT):
+        return _document(error_envelope("dashboard", told), 500)
     return HTMLResponse(_message("", told), 500)
 
 

@@ -21,7 +21,7 @@ from cascade_cli.console import moment
 from cascade_cli.dashboard.browsing import Listing
 from cascade_cli.dashboard.door import Door
 from cascade_cli.dashboard.reading import Reader, Reading
-from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.errors import CascadeError, UsageError, internal_error
 from cascade_cli.records import Row
 from cascade_cli.report import Data, Report, request_of
 from cascade_cli.scoring import Request, compare_scored
@@ -202,7 +202,7 @@ class Snapshots:
         except CascadeError as error:
             problem = error
         except Exception as error:  # noqa: BLE001 - told on a page; nobody would see it in this thread
-            problem = CascadeError(f"Internal error while reading: {type(error).__name__}.")
+            problem = internal_error(error)
         with self._lock:
             self._snapshot, self._problem, self._reader = snapshot or self._snapshot, problem, None
             self._rested_at = self._now() + max(_SHORTEST_REST_S, _REST_PER_READING * (self._now() - began))
