@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cascade_cli import __version__
 from cascade_cli.console import Result, discard, error_envelope, json_document, sanitize_lines, say
-from cascade_cli.errors import CascadeError, Interrupted, Terminated, UsageError
+from cascade_cli.errors import CascadeError, Interrupted, Terminated, UsageError, internal_error
 from cascade_cli.redaction import redact
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def run(arguments: Sequence[str]) -> int:
         discard(sys.stdout)
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user unasked
-        failure = _internal_error(error)
+        failure = internal_error(error, hint="Run it again with -vv for the traceback.")
     return _report(failure, arguments)
 
 
@@ -153,20 +153,6 @@ def _usage_error(error: Exception, arguments: Sequence[str]) -> UsageError:
     path = context.command_path if context else f"cascade {_command_name(arguments)}".strip()
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     return UsageError(message, hint=f"See: {path} --help")
-
-
-def _internal_error(error: Exception) -> CascadeError:
-    # The message of a foreign exception may quote the text of an event: only its type and place are safe to show.
-    places = [
-        f"{frame.f_globals.get('__name__', '?')}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)
-    ]
-    own = [place for place in places if place.startswith(("cascade_cli.", "scorers."))]
-    failure = CascadeError(
-        f"Internal error: {type(error).__name__} at {(own or places)[-1]}.",
-        hint="Run it again with -vv for the traceback.",
-    )
-    failure.__cause__ = error
-    return failure
 
 
 def _report(failure: CascadeError, arguments: Sequence[str]) -> int:

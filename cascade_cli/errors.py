@@ -12,6 +12,7 @@ CascadeError (1)
 
 from __future__ import annotations
 
+import traceback
 from typing import ClassVar
 
 
@@ -71,3 +72,19 @@ class Terminated(CascadeError):  # noqa: N818 - as above
     """SIGTERM."""
 
     exit_code = 143
+
+
+def internal_error(error: Exception, *, hint: str | None = None) -> CascadeError:
+    """A mistake of our own, told by its type and its place: the message of a foreign exception may quote an event.
+
+    Args:
+        error: as it was caught; it becomes the cause.
+        hint: what to do next.
+    """
+    places = [
+        f"{frame.f_globals.get('__name__', '?')}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [place for place in places if place.startswith(("cascade_cli.", "scorers."))]
+    failure = CascadeError(f"Internal error: {type(error).__name__} at {(own or places or ['?'])[-1]}.", hint=hint)
+    failure.__cause__ = error
+    return failure

@@ -49,9 +49,10 @@ class Access:
         The port may be another one, as behind a tunnel.
         """
         name = _name_of(header)
-        if is_loopback(self.host):
+        if name is None or is_loopback(self.host):
             return name is not None and is_loopback(name)
-        return name is not None and (_is_address(name) or name in {self.host, gethostname(), _LOOPBACK_NAME})
+        # Names have no case, and a browser writes them small.
+        return _is_address(name) or name in {self.host.lower(), gethostname().lower(), _LOOPBACK_NAME}
 
     def knows_token(self, given: str | None) -> bool:
         """Whether the token is the right one; compared in constant time."""
@@ -68,7 +69,7 @@ def is_loopback(host: str) -> bool:
 def is_same_origin(headers: Mapping[str, str]) -> bool:
     """Whether a request comes from one of our own pages, or from no page at all."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
 
 
 def _name_of(header: str) -> str | None:

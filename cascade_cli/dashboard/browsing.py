@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 STOOD = "none"
 """The reason of events that do not escalate."""
+UNKNOWN = "unknown"
+"""The reason of every event where the policy cannot be replayed."""
 VERDICTS = ("disagrees", "agrees")
 MOST_CHOICES = 100
 """Values of a filter that are offered, the most frequent first; any other can be asked for by name."""
@@ -111,7 +113,8 @@ class Listing:
 
     Attributes:
         frame: by agreement, event id and number of the pair.
-        codes: for ``hash``, ``arena``, ``reason``, ``kind`` and ``verdict`` a number a line; of kinds one bit each.
+        codes: for ``hash``, ``arena``, ``reason``, ``kind``, ``verdict`` and ``event`` a number a line; of kinds one
+            bit each.
         values: what the numbers stand for, the most frequent first; None for an absent value.
     """
 
@@ -125,12 +128,13 @@ class Listing:
 
         Args:
             figures: of every pair, with the observer of ``simulate``.
-            reasons: ``event_id`` and ``reason``, null where it does not escalate; None where nobody knows.
+            reasons: ``event_id`` and ``reason``, null where it does not escalate; None where nobody knows, as where the
+                answers are of several students.
         """
         kinds = [f"kind_{kind}" for kind in KINDS]
         frame = figures.filter("scorable").select("pair", *_SHOWN, "arena", "agreement", "agrees", *kinds)
         if reasons is None:
-            frame = frame.with_columns(reason=pl.lit(None, dtype=pl.String))
+            frame = frame.with_columns(reason=pl.lit(UNKNOWN))
         else:
             frame = frame.join(reasons, on="event_id", how="left")
         frame = frame.sort("agreement", "event_id", "pair")
@@ -138,6 +142,7 @@ class Listing:
         codes = {
             "kind": frame.select(bits).to_series().to_numpy(),
             "verdict": frame["agrees"].cast(pl.Int64).to_numpy(),
+            "event": frame["event_id"].rank("dense").cast(pl.Int64).to_numpy(),
         }
         values: dict[str, list[str | None]] = {"kind": list(KINDS), "verdict": list(VERDICTS)}
         for name, column in _COLUMNS.items():
@@ -164,23 +169,33 @@ class Listing:
         )
 
     def neighbours(self, only: Filter, event_id: str) -> tuple[str | None, str | None]:
-        """The ids of the events before and behind an event, among those that the filter lets through."""
-        lines = np.flatnonzero((self.frame["event_id"] == event_id).to_numpy())
+        """The ids of the events before and behind an event, among those that the filter lets through.
+
+        An event of several pairs stands where the first of them does, so that each comes once.
+        """
+        ids = self.frame["event_id"]
+        lines = np.flatnonzero((ids == event_id).to_numpy())
         if not len(lines):
             return None, None
-        ids = self.frame["event_id"]
-        found = np.flatnonzero(self._mask(only))
-        place = int(np.searchsorted(found, lines[0]))
-        others = (found[:place][::-1], found[place:])
-        before, after = (
-            next((ids[int(line)] for line in side[: len(lines) + 1] if ids[int(line)] != event_id), None)
-            for side in others
-        )
-        return before, after
+        firsts = self._firsts(only)
+        own = firsts[self.codes["event"][firsts] == self.codes["event"][lines[0]]]
+        place = int(np.searchsorted(firsts, own[0] if len(own) else lines[0]))
+        before, after = firsts[:place][-1:], firsts[place + len(own) :][:1]
+        return next((ids[int(line)] for line in before), None), next((ids[int(line)] for line in after), None)
 
     def choices(self, name: str) -> list[str | None]:
         """The most frequent values of a filter."""
         return self.values[name][:MOST_CHOICES]
+
+    def _firsts(self, only: Filter) -> Ints:
+        """The first line of each event that the filter lets through."""
+        found = np.flatnonzero(self._mask(only))
+        events = self.codes["event"][found]
+        first = np.zeros(int(events.max(initial=0)) + 1, dtype=np.int64)
+        # Of what is written to one place the last stays.
+        first[events[::-1]] = found[::-1]
+        heads: Ints = found[first[events] == found]
+        return heads
 
     def _mask(self, only: Filter) -> Bools:
         mask = np.ones(len(self.frame), dtype=np.bool_)

@@ -11,6 +11,7 @@ from threading import Thread
 from cascade_cli.config import DASHBOARD_TOKEN, WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Result
 from cascade_cli.dashboard.access import Access, is_loopback
+from cascade_cli.dashboard.door import Door
 from cascade_cli.dashboard.live_state import LiveState
 from cascade_cli.dashboard.look import Sources
 from cascade_cli.dashboard.serving import listen, serve
@@ -51,7 +52,7 @@ def run_dashboard(asked: Dashboard, settings: Settings, console: Console) -> Res
     listener = listen(asked.host, asked.port)
     access = Access(asked.host, listener.getsockname()[1], token_urlsafe(32) if made else given, made)
     snapshots = Snapshots(asked.report, settings)
-    site = build_site(Sources(snapshots, LiveState(settings), settings), access)
+    site = build_site(Sources(snapshots, LiveState(settings), Door(settings[WORKSPACE_PATH]), settings), access)
 
     def serve_pages() -> CascadeError | None:
         # Beside it, so that a signal is waited for from the first moment on.
@@ -81,4 +82,6 @@ def _configured_token(settings: Settings) -> str | None:
     given = settings[DASHBOARD_TOKEN]
     if given is not None and len(given) < _SHORTEST_TOKEN:
         raise UsageError(f"The dashboard's token must have at least {_SHORTEST_TOKEN} characters.")
+    if given is not None and not (given.isascii() and given.isprintable()):
+        raise UsageError("The dashboard's token must be of ASCII characters: headers and cookies bear no other.")
     return given

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cascade_cli.dashboard.access import Access, is_same_origin
 
-LONGEST_QUERY = 32_768
-"""Bytes; an event's id may have some thousand, and three times as many when quoted."""
+LONGEST_QUERY = 200_000
+"""Bytes; an event's id may have ten thousand characters, each of them twelve bytes when quoted."""
 _METHODS = frozenset({"GET", "HEAD"})
 _TOKEN = "token"  # noqa: S105 - the name of the parameter
 _BEARER = "Bearer "
@@ -85,6 +85,8 @@ class Guard:
     def _remembered(self, request: Request) -> Response:
         """Have the browser keep the token, and take it out of the address, which others may see."""
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != _TOKEN]
-        response = RedirectResponse(f"{request.scope['path']}?{urlencode(rest)}".rstrip("?"), 303)
+        # As it was quoted, or another event would be asked for; two slashes before it would make a host of it.
+        path = "/" + request.scope["raw_path"].decode("ascii").lstrip("/")
+        response = RedirectResponse(f"{path}?{urlencode(rest)}".rstrip("?"), 303)
         response.set_cookie(self._access.cookie, self._access.token or "", httponly=True, samesite="strict")
         return response

@@ -16,7 +16,7 @@ from cascade_cli.policy_in_force import Wanted, read_thresholds
 from cascade_cli.simulate import simulate_scored
 
 MOST_CATEGORIES = 40
-"""Categories that are offered, the most frequent first; a student may invent any number."""
+"""Categories that are offered beside those in force, the most frequent first; a student may invent any number."""
 _LONGEST_LIST = 1_000
 
 
@@ -49,8 +49,7 @@ def read_knobs(query: QueryParams, wanted: Wanted) -> Knobs:
     if rate:
         base = replace(base, sample_rate=_read_rate(rate))
     if threshold:
-        (level,) = read_thresholds([threshold])[:1] or (None,)
-        base = replace(base, verifier_threshold=None if level is None else float(level))
+        base = replace(base, verifier_threshold=_read_threshold(threshold))
     if "high_value" in query:
         base = replace(base, high_value_categories=frozenset(_read_names(query.getlist("high_value"))))
     rates = tuple(dict.fromkeys((base.sample_rate, *wanted.rates)))
@@ -74,7 +73,13 @@ def turned(snapshot: Snapshot, knobs: Knobs) -> Result:
 def known_categories(snapshot: Snapshot) -> list[str]:
     """The categories that a form offers: those in force, then the most frequent."""
     listed = sorted(snapshot.asked.wanted.base.high_value_categories)
-    return list(dict.fromkeys((*listed, *snapshot.categories)))[:MOST_CATEGORIES]
+    # All of those in force: a form sends what it shows, and one that is not shown would be out of force.
+    return list(dict.fromkeys((*listed, *snapshot.categories)))[: max(MOST_CATEGORIES, len(listed))]
+
+
+def slider_step(share: float | Decimal | None) -> str:
+    """How finely a slider moves: by hundredths, unless its share lies between two, which it would round to one."""
+    return "0.01" if share is None or not exact_rate(share) % Decimal("0.01") else "any"
 
 
 def _read_rate(text: str) -> Decimal:
@@ -82,6 +87,13 @@ def _read_rate(text: str) -> Decimal:
         return exact_rate(text)
     except ValueError as error:
         raise UsageError("A sample rate is a number from 0 to 1.", hint="Five per cent is 0.05.") from error
+
+
+def _read_threshold(text: str) -> float | None:
+    levels = read_thresholds([text])
+    if len(levels) > 1:
+        raise UsageError("One verifier threshold at a time can be asked for.", hint="cascade simulate sweeps them.")
+    return None if levels[0] is None else float(levels[0])
 
 
 def _read_names(texts: Sequence[str]) -> list[str]:

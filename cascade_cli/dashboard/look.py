@@ -7,22 +7,14 @@ from dataclasses import dataclass
 from starlette.datastructures import QueryParams
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
+from cascade_cli.dashboard.door import Door
 from cascade_cli.dashboard.live_state import LiveState
+from cascade_cli.dashboard.problems import NothingThere, NotYet
 from cascade_cli.dashboard.snapshots import Snapshot, Snapshots, State
-from cascade_cli.errors import CascadeError, DependencyError, UsageError
 from cascade_cli.report import Figures
-from cascade_cli.workspace import Workspace
 
 _FIRST_WAIT_S = 0.5
 """So long a page waits for the first pairs before it says that they are being read."""
-
-
-class NotYet(CascadeError):  # noqa: N818 - a state, not a mistake
-    """Nothing has been read yet."""
-
-
-class NothingThere(CascadeError):  # noqa: N818 - likewise
-    """There is no such page, event or student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +24,13 @@ class Sources:
     Attributes:
         snapshots: of the pairs.
         live: of the worker.
+        door: into the workspace.
         settings: as resolved.
     """
 
     snapshots: Snapshots
     live: LiveState
+    door: Door
     settings: Settings
 
 
@@ -97,13 +91,4 @@ class Look:
         if self.state.snapshot is not None:
             return self.state.snapshot.reading.scored.figures.is_empty()
         in_workspace = self.sources.snapshots.asked.pairs.location is None
-        return in_workspace and not Workspace.exists(self.sources.settings[WORKSPACE_PATH])
-
-
-def http_status(error: CascadeError) -> int:
-    """What a browser or a program is told an error is."""
-    if isinstance(error, NothingThere):
-        return 404
-    if isinstance(error, UsageError):
-        return 400
-    return 503 if isinstance(error, NotYet | DependencyError) else 500
+        return in_workspace and not self.sources.door.leads_somewhere

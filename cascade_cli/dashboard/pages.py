@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from cascade_cli.console import Result, Table
 from cascade_cli.dashboard import twins
 from cascade_cli.dashboard.browsing import STOOD, VERDICTS, Filter
-from cascade_cli.dashboard.knobs import known_categories, read_knobs
+from cascade_cli.dashboard.knobs import known_categories, read_knobs, slider_step
 from cascade_cli.dashboard.look import Look
 from cascade_cli.policy import REASONS
 from cascade_cli.report import LONG, Block, Data, Diffs, Paragraph, Section, Verdict, disagreement_of, verdict_of
@@ -28,6 +28,9 @@ from cascade_cli.report.sections import (
 )
 from cascade_cli.scoring.tables import comparison_blocks
 from scorers import KINDS
+
+SLIDERS = ("sample_rate", "verifier_threshold")
+"""Numbers of a policy that are turned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def frontier(look: Look) -> View:
     categories = known_categories(look.snapshot)
     scored = look.figures.simulation.get("verifier") is not None
     more = {"policy": knobs.wanted.base, "moved": knobs.moved, "categories": categories, "scored": scored}
+    more["steps"] = {name: slider_step(getattr(knobs.wanted.base, name)) for name in SLIDERS}
     more |= {"warnings": [each for each in result.warnings if each not in look.figures.warnings]}
     twin = f"/api/simulate.json?{urlencode(look.query.multi_items())}".rstrip("?")
     return View("Frontier", twin, tuple(sections), "frontier.html.j2", more=more)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
 
 import polars as pl
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
-from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.errors import CascadeError, UsageError, internal_error
 from cascade_cli.report import Figures, Report, figures_of, request_of, simulation_of, twice_of
 from cascade_cli.scoring import Scored, look_at_pairs
 from cascade_cli.simulate import Simulation
@@ -66,8 +70,13 @@ class Reader:
         # Without a lock: one writes, the other reads, and a process that is killed must leave nothing locked.
         self._rows = context.RawValue("q", 0)
         self._inbox, outbox = context.Pipe(duplex=False)
+        # What the process writes for a moment, as figures on their way from DuckDB to polars, must not outlive it.
+        self._scratch = tempfile.TemporaryDirectory(prefix="cascade-", ignore_cleanup_errors=True)
         self._process = context.Process(
-            target=_read_and_send, args=(outbox, self._rows, asked, settings), daemon=True, name="reader"
+            target=_read_and_send,
+            args=(outbox, self._rows, self._scratch.name, asked, settings),
+            daemon=True,
+            name="reader",
         )
         self._process.start()
         # The only other end is the process's own, so that its death ends the wait.
@@ -93,6 +102,7 @@ class Reader:
         finally:
             self._inbox.close()
             self._process.join()
+            self._scratch.cleanup()
         if isinstance(outcome, CascadeError):
             raise outcome
         return outcome
@@ -100,9 +110,13 @@ class Reader:
     def kill(self) -> None:
         """End it at once; it holds nothing that could be lost."""
         self._process.kill()
+        self._process.join()
+        self._scratch.cleanup()
 
 
-def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Settings) -> None:  # noqa: ANN401 - a shared number has no name for its type
+def _read_and_send(outbox: Connection, rows: Any, scratch: str, asked: Report, settings: Settings) -> None:  # noqa: ANN401 - a shared number has no name for its type
+    tempfile.tempdir = scratch
+    Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     # Ctrl-C reaches every process of the terminal; this one is ended by its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -119,8 +133,8 @@ def _read_and_send(outbox: Connection, rows: Any, asked: Report, settings: Setti
         outcome: Reading | CascadeError = read(asked, settings, advance)
     except CascadeError as problem:
         outcome = problem
-    except Exception as error:  # noqa: BLE001 - its message may quote an event; a page tells its type
-        outcome = CascadeError(f"Internal error while reading: {type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001 - told on a page; nobody would see it in this process
+        outcome = internal_error(error)
     _send(outcome, outbox)
 
 
@@ -147,3 +161,12 @@ def _receive(inbox: Connection) -> Reading | CascadeError:
         return outcome
     figures = pl.DataFrame([inbox.recv() for _ in range(columns)])
     return replace(outcome, scored=replace(outcome.scored, figures=figures))
+
+
+def _end_with_parent(scratch: str) -> None:
+    """End at once when the dashboard is gone: killed, it could end nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,6 +14,8 @@ from starlette.types import ASGIApp
 from cascade_cli.errors import CascadeError, DependencyError, UsageError
 from cascade_cli.event_loop import Stop, signals_stop
 
+LONGEST_REQUEST = 500_000
+"""Bytes of an address and its headers."""
 _LONGEST_GOODBYE_S = 2
 _HIGHEST_PORT = 65_535
 
@@ -42,25 +45,29 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket) -> CascadeError | None:
     """Serve pages until a signal; returns what it was."""
-    # Nothing is logged: an address may carry an event's id, or the token.
+    # Nothing is logged: an address may carry an event's id, or the token, and so may an error's message.
     config = uvicorn.Config(
         app,
         http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level=logging.CRITICAL,
         access_log=False,
         server_header=False,
+        h11_max_incomplete_event_size=LONGEST_REQUEST,
         timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
     )
-    return asyncio.run(_until_stopped(config, listener))
-
-
-async def _until_stopped(config: uvicorn.Config, listener: socket.socket) -> CascadeError | None:
     stop = Stop()
+    # A second signal cancels the goodbye; the first one said how it ends.
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_until_stopped(config, listener, stop))
+    return stop.failure
+
+
+async def _until_stopped(config: uvicorn.Config, listener: socket.socket, stop: Stop) -> None:
     with signals_stop(stop):
         await _Server(config, stop).serve(sockets=[listener])
-    return stop.failure
 
 
 class _Server(uvicorn.Server):

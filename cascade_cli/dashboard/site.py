@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from asyncio import Semaphore
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
 from importlib import resources
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
@@ -19,13 +20,19 @@ from cascade_cli.console import error_envelope, json_document
 from cascade_cli.console.rendering import envelope
 from cascade_cli.dashboard.access import Access
 from cascade_cli.dashboard.guard import Guard
-from cascade_cli.dashboard.look import Look, NothingThere, NotYet, Sources, http_status
+from cascade_cli.dashboard.look import Look, Sources
 from cascade_cli.dashboard.pages import PAGES, View, event
+from cascade_cli.dashboard.problems import NotAnswered, NothingThere, NotYet, http_status
 from cascade_cli.dashboard.twins import TWINS
-from cascade_cli.errors import CascadeError
+from cascade_cli.errors import CascadeError, internal_error
+from cascade_cli.event_loop import in_background
 from cascade_cli.report import environment
 from cascade_cli.report.sections import nothing_yet
 
+Answer = Callable[[Request], Response]
+MOST_AT_ONCE = 16
+"""Pages that are worked out at the same time; each may take the memory of a simulation."""
+_TWINS_AT = "/api/"
 _STATIC = {
     "style.css": ("cascade_cli.report", "templates", "text/css"),
     "page.js": ("cascade_cli.report", "templates", "text/javascript"),
@@ -50,12 +57,24 @@ class _Whole(Convertor[str]):
 def build_site(sources: Sources, access: Access) -> ASGIApp:
     """All pages and twins, behind their guard."""
     register_url_convertor("whole", _Whole())
-    routes = [Route(path, _page_at(sources, path, show)) for path, (_, show) in PAGES.items()]
-    routes.append(Route("/events/{event_id:whole}", _page_at(sources, "/events", event)))
-    routes += [Route(f"/api/{name}.json", _twin_at(sources, name)) for name in TWINS]
+    places = Semaphore(MOST_AT_ONCE)
+    answers = {path: _page_at(sources, path, show) for path, (_, show) in PAGES.items()}
+    answers["/events/{event_id:whole}"] = _page_at(sources, "/events", event)
+    answers |= {f"{_TWINS_AT}{name}.json": _twin_at(sources, name) for name in TWINS}
+    routes = [Route(path, _beside(answer, places)) for path, answer in answers.items()]
     routes += [Route(f"/static/{name}", _static_at(name)) for name in _STATIC]
     handlers = {404: _unknown, Exception: _broken}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), access)
+
+
+def _beside(answer: Answer, places: Semaphore) -> Callable[[Request], Awaitable[Response]]:
+    """The same in a thread that nobody has to wait for: neither Ctrl-C, nor who asks for another page."""
+
+    async def answered(request: Request) -> Response:
+        async with places:
+            return await in_background(partial(answer, request))
+
+    return answered
 
 
 def _look(sources: Sources, request: Request) -> Look:
@@ -63,7 +82,7 @@ def _look(sources: Sources, request: Request) -> Look:
     return Look(request.query_params, sources, state, request.path_params.get("event_id") or None)
 
 
-def _page_at(sources: Sources, path: str, show: Callable[[Look], View]) -> Callable[[Request], Response]:
+def _page_at(sources: Sources, path: str, show: Callable[[Look], View]) -> Answer:
     def page(request: Request) -> Response:
         look = _look(sources, request)
         try:
@@ -75,7 +94,7 @@ def _page_at(sources: Sources, path: str, show: Callable[[Look], View]) -> Calla
     return page
 
 
-def _twin_at(sources: Sources, name: str) -> Callable[[Request], Response]:
+def _twin_at(sources: Sources, name: str) -> Answer:
     def twin(request: Request) -> Response:
         try:
             command, result = TWINS[name](_look(sources, request))
@@ -86,7 +105,7 @@ def _twin_at(sources: Sources, name: str) -> Callable[[Request], Response]:
     return twin
 
 
-def _static_at(name: str) -> Callable[[Request], Response]:
+def _static_at(name: str) -> Answer:
     package, folder, kind = _STATIC[name]
     text = resources.files(package).joinpath(folder, name).read_text(encoding="utf-8")
     return lambda _request: Response(text, media_type=kind)
@@ -103,7 +122,7 @@ def _drawn(path: str, view: View, look: Look) -> str:
 def _refused(path: str, error: CascadeError, look: Look) -> Response:
     """The page of an error; where there is nothing yet, what to run; while the first pairs are read, how far it is."""
     reading = isinstance(error, NotYet)
-    sections = nothing_yet(look.source) if look.has_nothing else ()
+    sections = nothing_yet(look.source) if look.has_nothing and not isinstance(error, NotAnswered) else ()
     status = 200 if reading or sections else http_status(error)
     return HTMLResponse(_message(path, error, sections=sections, reading=reading), status)
 
@@ -113,9 +132,10 @@ def _unknown(request: Request, _error: Exception) -> Response:
     return HTMLResponse(_message("", error), 404)
 
 
-def _broken(_request: Request, error: Exception) -> Response:
-    # The message of a foreign exception may quote the text of an event: only its type is safe to show.
-    told = CascadeError(f"Internal error: {type(error).__name__}.", hint="Please report it, with what you clicked.")
+def _broken(request: Request, error: Exception) -> Response:
+    told = internal_error(error, hint="Please report it, with what you clicked.")
+    if request.url.path.startswith(_TWINS_AT):
+        return _document(error_envelope("dashboard", told), 500)
     return HTMLResponse(_message("", told), 500)
 
 

@@ -19,8 +19,9 @@ import polars as pl
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.console import moment
 from cascade_cli.dashboard.browsing import Listing
+from cascade_cli.dashboard.door import Door
 from cascade_cli.dashboard.reading import Reader, Reading
-from cascade_cli.errors import CascadeError, UsageError
+from cascade_cli.errors import CascadeError, UsageError, internal_error
 from cascade_cli.records import Row
 from cascade_cli.report import Data, Report, request_of
 from cascade_cli.scoring import Request, compare_scored
@@ -81,14 +82,21 @@ class Snapshot:
         """Names, sorted."""
         return sorted(self.reading.scored.figures["student_model"].unique().to_list())
 
-    def rows_of_event(self, event_id: str) -> list[Row]:
+    def rows_of_event(self, event_id: str, door: Door) -> list[Row]:
         """Its recorded pairs; a file is read through for them.
+
+        Args:
+            event_id: as recorded.
+            door: into the workspace.
 
         Raises:
             CascadeError: the source cannot be read now.
         """
         pairs = self.asked.pairs
-        rows = pairs.rows_of_file() if pairs.location is not None else pairs.rows_of_workspace(self.settings, event_id)
+        if pairs.location is None:
+            with door.opened() as workspace:
+                return [row for row in workspace.pairs(pairs.filter(event_id)) if row.answer]
+        rows = pairs.rows_of_file()
         return [row for row in rows if isinstance(row, Row) and row.answer and row.trace.event_id == event_id]
 
     def compared(self, first: str, second: str) -> Data:
@@ -194,7 +202,7 @@ class Snapshots:
         except CascadeError as error:
             problem = error
         except Exception as error:  # noqa: BLE001 - told on a page; nobody would see it in this thread
-            problem = CascadeError(f"Internal error while reading: {type(error).__name__}.")
+            problem = internal_error(error)
         with self._lock:
             self._snapshot, self._problem, self._reader = snapshot or self._snapshot, problem, None
             self._rested_at = self._now() + max(_SHORTEST_REST_S, _REST_PER_READING * (self._now() - began))

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from cascade_cli.config import WORKSPACE_PATH
 from cascade_cli.console import Result
 from cascade_cli.dashboard.browsing import Filter, Page, Place
 from cascade_cli.dashboard.knobs import read_knobs, turned
-from cascade_cli.dashboard.look import Look, NothingThere
+from cascade_cli.dashboard.look import Look
+from cascade_cli.dashboard.problems import NothingThere
 from cascade_cli.errors import UsageError
 from cascade_cli.records import Row
 from cascade_cli.scoring import explain, warnings_of
-from cascade_cli.workspace import Workspace
 
 Twin = tuple[str, Result]
 """The command whose ``--json`` it is, and its result."""
 SHORTEST_PAGE, PAGE, LONGEST_PAGE = 1, 50, 500
 """Lines of the event list at once."""
 _MOST_RUNS = 50
-_PATIENCE_S = 1.0
-"""So long a page waits for a writer to let the workspace go."""
 
 
 def score(look: Look) -> Twin:
@@ -62,10 +59,9 @@ def event(look: Look) -> Twin:
 
 def runs(look: Look) -> Twin:
     """As ``cascade runs``."""
-    path = look.sources.settings[WORKSPACE_PATH]
-    if not Workspace.exists(path):
+    if not look.sources.door.leads_somewhere:
         return "runs", Result({"runs": []})
-    with Workspace.open(path, wait_s=_PATIENCE_S) as workspace:
+    with look.sources.door.opened() as workspace:
         return "runs", Result({"runs": [asdict(run) for run in workspace.runs(_MOST_RUNS)]})
 
 
@@ -117,7 +113,7 @@ def read_page(look: Look) -> Page:
 
 def _size(look: Look) -> int:
     text = look.query.get("size") or str(PAGE)
-    if not text.isdecimal() or not SHORTEST_PAGE <= int(text[:6]) <= LONGEST_PAGE:
+    if not text.isdecimal() or len(text) > len(str(LONGEST_PAGE)) or not SHORTEST_PAGE <= int(text) <= LONGEST_PAGE:
         raise UsageError(f"A page has {SHORTEST_PAGE} to {LONGEST_PAGE} events.")
     return int(text)
 
@@ -129,7 +125,7 @@ def rows_of_event(look: Look) -> list[Row]:
         NothingThere: there is none.
     """
     event_id = look.event_id if look.event_id is not None else look.query.get("id", "")
-    rows = look.snapshot.rows_of_event(event_id)
+    rows = look.snapshot.rows_of_event(event_id, look.sources.door)
     if not rows:
         raise NothingThere(f"There is no recorded pair of event {event_id[:200]!r}.")
     return rows

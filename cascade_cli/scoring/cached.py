@@ -18,7 +18,7 @@ from cascade_cli.scoring.frames import (
     assemble,
     score_chunks,
 )
-from cascade_cli.workspace import PairFilter, Workspace, stream_pairs
+from cascade_cli.workspace import PairFilter, Workspace, read_scores, stream_pairs
 
 NOTES_VERSION = 1
 """Raised whenever extraction or the gates find something else in the same texts: then all is worked out anew."""
@@ -41,8 +41,7 @@ def score_workspace(
     is written.
     """
     kept_as = f"{request.config.fingerprint}.{NOTES_VERSION}"
-    with Workspace.open(path) as workspace:
-        known = workspace.read_scores(kept_as)
+    known = read_scores(path, kept_as)
     if request.item_column is not None:
         known = known.clear()
     intake = Intake(through(stream_pairs(path, only)), advance, KnownLines(known))

@@ -21,7 +21,7 @@ from cascade_cli.workspace.records import (
     Window,
 )
 from cascade_cli.workspace.spool import Spool
-from cascade_cli.workspace.workspace import Workspace, stream_pairs, weight
+from cascade_cli.workspace.workspace import Workspace, read_scores, stream_pairs, weight
 
 __all__ = [
     "Added",
@@ -46,6 +46,7 @@ __all__ = [
     "batches",
     "fold",
     "fold_all",
+    "read_scores",
     "stream_pairs",
     "weight",
 ]

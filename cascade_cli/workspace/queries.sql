@@ -327,8 +327,15 @@ FROM read_parquet($file) AS fresh
 ANTI JOIN (SELECT * FROM scores WHERE fingerprint = $fingerprint) AS known
     USING (trace_id, student_model, prompt_shape, sample_index);
 
+-- name: end_of_scores
+SELECT coalesce(max(rowid) + 1, 0) FROM scores;
+
 -- name: export_scores
-COPY (SELECT * EXCLUDE (fingerprint) FROM scores WHERE fingerprint = $fingerprint) TO $file (FORMAT parquet);
+COPY (
+    SELECT * EXCLUDE (fingerprint)
+    FROM scores
+    WHERE fingerprint = $fingerprint AND rowid >= $first AND rowid < $end
+) TO $file (FORMAT parquet);
 
 -- name: forget_scores_without_event
 -- What was worked out of traces whose event comes only now knew nothing of it.

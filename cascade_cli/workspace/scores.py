@@ -15,8 +15,15 @@ import polars as pl
 from cascade_cli.workspace.database import QUERIES, change, fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     import duckdb
 
+    Connected = AbstractContextManager[duckdb.DuckDBPyConnection]
+
+STRETCH: Final = 200_000
+"""Rows that are read at a time: reading takes half a second, and a writer waits for it."""
 KEY_COLUMNS: Final = ("trace_id", "student_model", "prompt_shape", "sample_index")
 _KEY_SCHEMA: Final = {
     "trace_id": pl.String(),
@@ -41,23 +48,43 @@ def write_scores(connection: duckdb.DuckDBPyConnection, fingerprint: str, scores
     return added
 
 
-def read_scores(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> pl.DataFrame:
-    """All rows of one scorer; see `Workspace.read_scores`."""
+def read_scores(opened: Callable[[], Connected], fingerprint: str) -> pl.DataFrame:
+    """All rows of one scorer; see `Workspace.read_scores`.
+
+    Args:
+        opened: the database, open for as long as one stretch of the table is read.
+        fingerprint: of the scorer and its settings.
+    """
     with tempfile.TemporaryDirectory(prefix="cascade-") as folder:
-        file = Path(folder) / "scores.parquet"
-        parameters = {"fingerprint": fingerprint, "file": str(file)}
-        connection.execute(QUERIES["export_scores"], parameters)
-        scores = _read_narrow(file)
+        files = list(_exported(opened, fingerprint, Path(folder)))
+        scores = _read_narrow(files)
     if scores.is_empty():
         return pl.DataFrame(schema=_KEY_SCHEMA)
     brought = [column.name for column in scores if column.name in KEY_COLUMNS or column.null_count() < len(column)]
     return scores.select(brought)
 
 
-def _read_narrow(file: Path) -> pl.DataFrame:
+def _exported(opened: Callable[[], Connected], fingerprint: str, folder: Path) -> Iterator[Path]:
+    first, end = 0, 1
+    while first < end:
+        file = folder / f"{first}.parquet"
+        with opened() as connection:
+            ((end,),) = fetch(connection, "end_of_scores")
+            parameters = {"fingerprint": fingerprint, "first": first, "end": first + STRETCH, "file": str(file)}
+            connection.execute(QUERIES["export_scores"], parameters)
+        yield file
+        first += STRETCH
+
+
+def _read_narrow(files: list[Path]) -> pl.DataFrame:
     """Read a frame column by column, whole numbers as narrow as they allow: the tables hold them eight bytes wide."""
-    columns = (pl.read_parquet(file, columns=[name]).to_series() for name in pl.read_parquet_schema(file))
+    # Of the first file, for a scorer that comes meanwhile adds columns.
+    columns = (_column(files, name) for name in pl.read_parquet_schema(files[0]))
     return pl.DataFrame([each.shrink_dtype() if each.dtype == pl.Int64 else each for each in columns])
+
+
+def _column(files: list[Path], name: str) -> pl.Series:
+    return pl.concat([pl.read_parquet(file, columns=[name]).to_series() for file in files])
 
 
 def _add_missing_columns(connection: duckdb.DuckDBPyConnection, scores: pl.DataFrame) -> None:

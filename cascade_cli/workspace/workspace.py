@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from cascade_cli.workspace import columns, flip_gates, questions, runs, scores, simulated_rates
@@ -195,7 +195,7 @@ class Workspace:
             One row per scored pair: the key columns, then those in which this scorer has a figure; the key
             columns alone, empty, where nothing is cached.
         """
-        return scores.read_scores(self._connection, fingerprint)
+        return scores.read_scores(lambda: nullcontext(self._connection), fingerprint)
 
     def write_scores(self, fingerprint: str, frame: pl.DataFrame) -> int:
         """Cache scores, in one transaction; rows whose key is cached already are left out.
@@ -295,3 +295,11 @@ def stream_pairs(path: Path, only: PairFilter | None = None) -> Iterator[Row]:
             page = workspace.page_of_pairs(after, only)
         yield from page.rows
         after = page.end
+
+
+def read_scores(path: Path, fingerprint: str) -> pl.DataFrame:
+    """`Workspace.read_scores` of any number: the workspace is open only while a stretch of them is read.
+
+    What is purged meanwhile moves the rest, so that some may be missing, or there twice: they are a cache.
+    """
+    return scores.read_scores(lambda: connect(path, "read"), fingerprint)

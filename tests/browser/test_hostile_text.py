@@ -22,7 +22,18 @@ PLANTED = (
     '<link rel="stylesheet" href="https://elsewhere.example/x.css"><img src="https://elsewhere.example/x.png">',
     "<base href='https://elsewhere.example/'><form action='https://elsewhere.example/'><input name=token></form>",
 )
-STRANGE_IDS = ("a/b", "../../etc/passwd", "..", ".", 'it\'s "quoted"', "sp ace+%2F?#&=", "é件\u202e", "x" * 2_000)
+STRANGE_IDS = (
+    "a/b",
+    "../../etc/passwd",
+    "..",
+    ".",
+    'it\'s "quoted"',
+    "sp ace+%2F?#&=",
+    "é件\u202e",
+    "x" * 2_000,
+    "件" * 10_000,
+    "\n件" * 5_000,
+)
 
 
 def _pair(event_id: str, text: str, number: int = 0) -> dict[str, Any]:

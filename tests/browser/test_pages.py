@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from browsing_rig import Watched
-from serving import Served, cascade
+from serving import Served, cascade, served
 
 Show = Callable[[str], Any]
 CHARTS = {
@@ -139,6 +139,60 @@ def test_a_category_that_is_taken_out_no_longer_escalates(show: Show, workspace:
     found = cascade(workspace, "simulate", "--high-value", "")
     assert page.locator("#escalation p").first.text_content() != before
     assert f"{found['escalation']['rate']:.1%} of the events" in page.locator("#escalation p").first.text_content()
+
+
+def test_a_policy_between_two_hundredths_is_not_rounded_by_the_sliders(
+    watched: Watched, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cascade.toml").write_text("[policy]\nsample_rate = 0.123456\nhigh_value_categories = []\n")
+    with served(tmp_path, str(workspace / "pairs.jsonl")) as dashboard:
+        dashboard.wait_until_read()
+        page = watched.page
+        page.goto(f"{dashboard.url}/frontier")
+        with page.expect_response(lambda answer: "/frontier?" in answer.url) as answered:
+            page.get_by_label("commitment", exact=True).check()
+        assert parse_qs(urlsplit(answered.value.url).query)["sample_rate"] == ["0.123456"]
+
+
+def test_a_slider_that_is_drawn_ends_where_it_was_let_go(show: Show, workspace: Path) -> None:
+    page = show("/frontier")
+    under_way, most = set(), 0
+
+    def began(request: Any) -> None:
+        nonlocal most
+        under_way.add(request)
+        most = max(most, len(under_way))
+
+    def ended(request: Any) -> None:
+        under_way.discard(request)
+
+    page.on("request", began)
+    page.on("requestfinished", ended)
+    page.evaluate("""
+        const slider = document.querySelector('input[name=sample_rate]');
+        for (let step = 1; step <= 40; step++) {
+            slider.value = step / 100;
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+        }
+    """)
+    page.wait_for_url("**/frontier?sample_rate=0.4&**")
+    page.wait_for_selector("#turned:not(.busy)")
+    found = cascade(workspace, "simulate", "--sample-rate", "0.4")
+    assert f"{found['escalation']['rate']:.1%} of the events" in page.locator("#escalation p").first.text_content()
+    assert most == 1
+
+
+def test_a_dashboard_that_has_ended_is_told_and_the_figures_stay(watched: Watched, workspace: Path) -> None:
+    watched.refused = True
+    with served(workspace) as dashboard:
+        dashboard.wait_until_read()
+        page = watched.page
+        page.goto(f"{dashboard.url}/frontier")
+    page.locator("input[name=sample_rate]").fill("0.5")
+    page.wait_for_selector("#turned > p.warning")
+    assert "does not answer" in page.locator("#turned > p.warning").text_content()
+    assert page.locator("#escalation").count() == 1
+    assert page.locator("#turned.busy").count() == 0
 
 
 def test_every_form_works_without_scripts(browser: Any, dashboard: Served) -> None:

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote, urlencode
 
 import pytest
+from cutting import Cutter
 from rig import Rig
 from serving import PATIENCE_S, Served, cascade, environment, served, shipped_pairs, write_pairs
 
@@ -80,6 +82,7 @@ def test_this_machines_own_names_are_known_behind_a_tunnel_too(running: Served, 
 def test_a_page_of_another_site_may_not_ask(running: Served) -> None:
     assert running.get("/api/score.json", {"Origin": "https://evil.example"})[0] == 403
     assert running.get("/api/score.json", {"Origin": "null"})[0] == 403
+    assert running.get("/api/score.json", {"Origin": "http://["})[0] == 403
     assert running.get("/api/score.json", {"Origin": running.url})[0] == 200
 
 
@@ -135,15 +138,18 @@ def _place(text: str) -> str:
         ("/events?size=0", 400),
         ("/events?size=-1", 400),
         ("/events?size=" + "9" * 5_000, 400),
+        ("/events?size=0005009999", 400),
         ("/events?arena=" + "x" * 30_000, 200),
-        ("/events?arena=" + "x" * 40_000, 414),
+        ("/events?arena=" + "x" * 250_000, 414),
         ("/frontier?sample_rate=2", 400),
         ("/frontier?sample_rate=NaN", 400),
         ("/frontier?sample_rate=1e-9999999", 400),
         ("/frontier?verifier_threshold=0:1:0.0000001", 400),
+        ("/frontier?verifier_threshold=0:1:0.5", 400),
         ("/frontier?sample_rate=0.1&sample_rate=0.2", 200),
         ("/frontier?" + "high_value=x&" * 2_000, 400),
         ("/events/?id=" + "é" * 2_000, 404),
+        ("/events/?id=" + "件" * 10_000, 404),
         ("/compare?a=nobody&b=nobody", 400),
     ],
 )
@@ -253,6 +259,57 @@ def test_one_event_is_enough_for_every_page(tmp_path: Path) -> None:
             assert dashboard.get(f"/api/{name}.json")[0] == 200, name
 
 
+def test_every_way_on_from_an_event_keeps_the_filter(running: Served) -> None:
+    query = urlencode({"verdict": "agrees", "reason": "none"})
+    shown = running.twin(f"events.json?{query}")["events"]
+    page = running.get(f"/events/{quote(shown[1]['event_id'], safe='')}?{query}")[1]
+    ways = {
+        event_id: f"/events/{quote(event_id, safe='')}" for event_id in (shown[0]["event_id"], shown[2]["event_id"])
+    }
+    for way in (*ways.values(), "/events"):
+        assert f'href="{way}?reason=none&amp;verdict=agrees"' in page
+
+
+def test_an_event_of_a_file_is_explained_as_by_the_command(tmp_path: Path) -> None:
+    first, second, third = shipped_pairs(every=40)[:3]
+    write_pairs(tmp_path / "pairs.jsonl", [first, second, {**third, "student_response": None}])
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        explained = cascade(tmp_path, "score", "pairs.jsonl", "--explain", second["event_id"])
+        assert dashboard.twin(f"event.json?{urlencode({'id': second['event_id']})}") == explained
+
+
+def test_an_event_that_no_student_answered_has_no_page(tmp_path: Path) -> None:
+    first, second = shipped_pairs(every=40)[:2]
+    asked = {name: value for name, value in second.items() if not name.startswith("student")}
+    cascade(tmp_path, "pull", str(write_pairs(tmp_path / "pairs.jsonl", [first, asked])))
+    with served(tmp_path) as dashboard:
+        dashboard.wait_until_read()
+        assert dashboard.get(f"/events/{quote(second['event_id'], safe='')}")[0] == 404
+        assert dashboard.get(f"/events/{quote(first['event_id'], safe='')}")[0] == 200
+
+
+def test_pairs_without_a_hash_are_found_by_a_dash(tmp_path: Path) -> None:
+    first, second = shipped_pairs(every=40)[:2]
+    write_pairs(tmp_path / "pairs.jsonl", [first, {**second, "system_prompt_hash": None}])
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        (found,) = dashboard.twin("events.json?hash=-")["events"]
+        assert found["event_id"] == second["event_id"]
+        assert '<option value="-" selected>' in dashboard.get("/events?hash=-")[1]
+
+
+def test_every_category_in_force_is_offered_however_many(tmp_path: Path) -> None:
+    # A form sends what it shows, and one that is not shown would be out of force.
+    write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=400))
+    names = [f"category {number}" for number in range(60)]
+    (tmp_path / "cascade.toml").write_text(f"[policy]\nhigh_value_categories = {json.dumps(names)}\n")
+    with served(tmp_path, "pairs.jsonl") as dashboard:
+        dashboard.wait_until_read()
+        page = dashboard.get("/frontier")[1]
+    assert [name for name in names if f'value="{name}" checked' not in page] == []
+
+
 @pytest.mark.slow
 def test_pages_follow_a_workspace_that_changes(tmp_path: Path) -> None:
     pairs = shipped_pairs(every=40)
@@ -316,6 +373,23 @@ def test_off_loopback_every_request_needs_the_token(tmp_path: Path) -> None:
         assert here.get("/", {"Host": "evil.example", "Authorization": f"Bearer {TOKEN}"})[0] == 421
 
 
+@pytest.mark.parametrize(
+    ("asked", "led"),
+    [
+        ("/events/a%2Fb%3Fx%23y%2541?", "/events/a%2Fb%3Fx%23y%2541"),
+        ("//evil.example/?", "/evil.example/"),
+        ("/%5Cevil.example?x=%26&", "/%5Cevil.example?x=%26"),
+    ],
+)
+def test_the_token_is_taken_out_of_an_address_that_stays_as_it_was(workspace: Path, asked: str, led: str) -> None:
+    with served(workspace, env={"CASCADE_DASHBOARD_TOKEN": TOKEN}) as dashboard:
+        connection = http.client.HTTPConnection(dashboard.url.removeprefix("http://"), timeout=PATIENCE_S)
+        connection.request("GET", f"{asked}{urlencode({'token': TOKEN})}")
+        answer = connection.getresponse()
+        connection.close()
+    assert (answer.status, answer.headers["location"]) == (303, led)
+
+
 def test_a_token_is_made_where_none_is_set_and_another_each_time(tmp_path: Path) -> None:
     made = set()
     for _ in range(2):
@@ -326,9 +400,11 @@ def test_a_token_is_made_where_none_is_set_and_another_each_time(tmp_path: Path)
     assert min(map(len, made)) > 40
 
 
-def test_a_short_token_is_refused(tmp_path: Path) -> None:
-    done = _run(tmp_path, "--port", "0", env={"CASCADE_DASHBOARD_TOKEN": "short"})
-    assert (done.returncode, "at least 16" in done.stderr) == (2, True)
+@pytest.mark.parametrize(("token", "told"), [("short", "at least 16"), ("ключ-от-всех-дверей", "ASCII")])
+def test_a_token_that_is_short_or_that_no_header_bears_is_refused(tmp_path: Path, token: str, told: str) -> None:
+    done = _run(tmp_path, "--port", "0", env={"CASCADE_DASHBOARD_TOKEN": token})
+    assert (done.returncode, told in done.stderr) == (2, True)
+    assert token not in done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -343,6 +419,31 @@ def test_a_signal_ends_it_at_once_and_cleanly_with_its_one_document(
     assert out == ""
     assert "Traceback" not in err
     assert err.splitlines()[-1] == ("error: Interrupted." if code == 130 else "error: Terminated.")
+
+
+def test_whatever_is_asked_nothing_is_logged(tmp_path: Path) -> None:
+    """An address may carry an event's id, an error's message its text."""
+    with served(tmp_path) as dashboard:
+        host = dashboard.url.removeprefix("http://")
+        for lines in ("Host: x\r\nHost: y", f"Host: {host}\r\nOrigin: http://[", f"Host: {host}\r\nUpgrade: websocket"):
+            _ask_raw(host, f"GET /secret HTTP/1.1\r\n{lines}\r\nConnection: close\r\n\r\n")
+        dashboard.process.send_signal(signal.SIGTERM)
+        _, told = dashboard.process.communicate(timeout=PATIENCE_S)
+    assert [line.partition(":")[0] for line in told.splitlines()] == ["Dashboard of .cascade", "error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nobody_goes_on_reading_for_a_dashboard_that_has_ended(tmp_path: Path, number: signal.Signals) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=1) * 8)
+    (scratch := tmp_path / "scratch").mkdir()
+    with served(tmp_path, "pairs.jsonl", env={"TMPDIR": str(scratch)}) as dashboard:
+        _wait_for(lambda: ",000 rows so far" in dashboard.get("/")[1])
+        assert any(scratch.iterdir())
+        dashboard.process.send_signal(number)
+        # To the end of its messages: until whoever inherited them has ended, too.
+        _, told = dashboard.process.communicate(timeout=PATIENCE_S)
+        assert not any(scratch.iterdir())
+    assert "Traceback" not in told
 
 
 def test_a_taken_port_says_so(tmp_path: Path) -> None:
@@ -383,12 +484,63 @@ def test_the_live_page_shows_what_status_shows(tmp_path: Path, rig: Rig) -> None
         assert rig.dsn not in page
 
 
+def test_a_database_that_falls_silent_and_goes_away_is_told_in_words(tmp_path: Path, rig: Rig) -> None:
+    rig.enqueue("e1")
+    cutter = Cutter(rig.dsn)
+    with served(tmp_path, env={"DATABASE_URL": cutter.dsn}) as dashboard:
+        with cutter:
+            _wait_for(lambda: "Lanes" in dashboard.get("/live")[1])
+            cutter.freeze()
+            _wait_for(lambda: "not answered yet" in dashboard.get("/live")[1])
+        _wait_for(lambda: "cannot be read" in dashboard.get("/live")[1])
+        status, page, _ = dashboard.get("/live")
+        assert (status, dashboard.get("/api/status.json")[0]) == (200, 200)
+        assert "Lanes" not in page
+        dashboard.process.send_signal(signal.SIGINT)
+        _, told = dashboard.process.communicate(timeout=PATIENCE_S)
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_database_that_says_nothing_holds_up_no_page_and_no_end(tmp_path: Path, signals: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dsn = f"postgresql://ann:hunter2@127.0.0.1:{silent.getsockname()[1]}/x"
+        with served(tmp_path, env={"DATABASE_URL": dsn}) as dashboard:
+            pages = [Thread(target=dashboard.get, args=("/live",), daemon=True) for _ in range(50)]
+            for page in pages:
+                page.start()
+            assert dashboard.get("/runs")[0] == 200
+            assert "not answered yet" in dashboard.get("/live")[1]
+            assert dashboard.get("/api/status.json")[0] == 503
+            for _ in range(signals):
+                dashboard.process.send_signal(signal.SIGINT)
+            _, told = dashboard.process.communicate(timeout=PATIENCE_S)
+    assert dashboard.process.returncode == 130
+    assert told.splitlines()[-1] == "error: Interrupted."
+    assert "Traceback" not in told
+
+
 def test_a_database_that_is_away_is_told_and_hides_no_other_page(tmp_path: Path) -> None:
     with served(tmp_path, env={"DATABASE_URL": "postgresql://ann:hunter2@127.0.0.1:1/x"}) as dashboard:
         status, page, _ = dashboard.get("/live")
         assert status == 200
         assert "hunter2" not in page
         assert dashboard.get("/runs")[0] == 200
+
+
+def _ask_raw(host: str, request: str) -> bytes:
+    """The answer to a request that no client would send."""
+    name, _, port = host.partition(":")
+    with socket.create_connection((name, int(port)), timeout=PATIENCE_S) as connection:
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def _wait_for(happened: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
 
 
 def _run(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

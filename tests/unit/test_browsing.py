@@ -104,11 +104,29 @@ def test_what_comes_meanwhile_neither_repeats_nor_hides_a_line() -> None:
 def test_neighbours_are_the_lines_around_an_event_that_the_filter_lets_through() -> None:
     listing, reasons = _listing(_pairs(50, 3))
     only = Filter(verdict="disagrees")
-    ids = list(dict.fromkeys(each[0] for each in _expected(_pairs(50, 3), reasons, only)))
-    before, after = listing.neighbours(only, ids[0])
-    assert before is None
-    assert after in ids[1:]
+    lines = [each[0] for each in _expected(_pairs(50, 3), reasons, only)]
+    ids = list(dict.fromkeys(lines))
+    assert len(ids) < len(lines)  # some events have several pairs, and each comes once all the same
+    around = zip([None, *ids], [*ids[1:], None], strict=False)
+    assert [listing.neighbours(only, event_id) for event_id in ids] == list(around)
     assert listing.neighbours(only, "nobody") == (None, None)
+
+
+def test_the_neighbours_of_an_event_that_the_filter_holds_back_are_those_it_would_stand_between() -> None:
+    listing, reasons = _listing(_pairs(50, 3))
+    everything = [each[0] for each in _expected(_pairs(50, 3), reasons, Filter())]
+    shown = [each[0] for each in _expected(_pairs(50, 3), reasons, Filter(verdict="agrees"))]
+    hidden = next(event_id for event_id in everything[5:] if event_id not in shown)
+    earlier = everything[: everything.index(hidden)]
+    before, after = listing.neighbours(Filter(verdict="agrees"), hidden)
+    assert before in earlier
+    assert after not in {*earlier, hidden}
+
+
+def test_where_the_policy_cannot_be_replayed_no_event_is_said_to_stand() -> None:
+    listing = Listing.of(pl.DataFrame(_pairs(20, 1), infer_schema_length=None), None)
+    assert {each["reason"] for each in listing.page(Filter()).records} == {"unknown"}
+    assert listing.page(Filter(reason="none")).total == 0
 
 
 @pytest.mark.parametrize("text", ["", "x", "e30=", "W10=", "WzEsMl0=", "////", "a" * 10_001])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +18,22 @@ from hypothesis import strategies as st
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.ledger import LedgerEntry
 from cascade_cli.records import Event, Row, StudentAnswer, Trace
-from cascade_cli.workspace import Added, PairFilter, Run, Window, Workspace, batches, columns, stream_pairs
+from cascade_cli.workspace import (
+    Added,
+    PairFilter,
+    Run,
+    Window,
+    Workspace,
+    batches,
+    columns,
+    read_scores,
+    scores,
+    stream_pairs,
+)
 from cascade_cli.workspace import pairs as pairs_module
+from cascade_cli.workspace import workspace as workspace_module
 from cascade_cli.workspace.batching import MAX_ITEMS
-from cascade_cli.workspace.database import DATABASE_NAME, QUERIES
+from cascade_cli.workspace.database import DATABASE_NAME, QUERIES, Mode, connect
 
 NOON = datetime(2026, 6, 18, 12, tzinfo=UTC)
 
@@ -276,6 +290,29 @@ def test_an_unknown_scorer_has_no_scores_but_the_key_columns(folder: Path) -> No
     with Workspace.open(folder, "write") as workspace:
         frame = workspace.read_scores("never")
     assert (frame.height, frame.columns) == (0, ["trace_id", "student_model", "prompt_shape", "sample_index"])
+
+
+def test_scores_that_are_read_in_stretches_let_a_writer_in_between_and_are_all_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "STRETCH", 2)
+    with Workspace.open(folder, "write") as workspace:
+        workspace.write_scores("f1", _scores([0, 1, 2, 3]))
+        workspace.write_scores("f2", _scores([4]).with_columns(strict=0.5))
+    times = 0
+
+    @contextmanager
+    def connect_after_a_writer(path: Path, mode: Mode) -> Iterator[duckdb.DuckDBPyConnection]:
+        nonlocal times
+        times += 1
+        with connect(path, "write", wait_s=0):  # fails where it is still open for reading
+            pass
+        with connect(path, mode) as connection:
+            yield connection
+
+    monkeypatch.setattr(workspace_module, "connect", connect_after_a_writer)
+    assert read_scores(folder, "f1").sort("trace_id").rows() == _scores([0, 1, 2, 3]).rows()
+    assert times == 3
 
 
 def test_a_column_of_scores_must_be_named_as_an_identifier(folder: Path) -> None:

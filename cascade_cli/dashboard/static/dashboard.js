@@ -24,9 +24,11 @@
     else document.querySelector(step > 0 ? "a[rel=next]" : "a[rel=prev]")?.click();
   });
 
-  // The form works without this; with it, what it asks for comes while the sliders move. The last answer counts.
+  // The form works without this; with it, what it asks for comes while the sliders move. One question at a time: a
+  // slider that is drawn asks faster than is answered.
   function turnAtOnce(form) {
-    let latest = 0;
+    let busy = false;
+    let again = false;
     const target = document.getElementById(form.dataset.target);
     const told = (input) => (input.dataset.off && input.value === input.dataset.off ? "off" : input.value);
     const asked = () => {
@@ -36,17 +38,31 @@
       });
       return `${form.getAttribute("action")}?${query}`;
     };
-    const turn = async () => {
-      const mine = ++latest;
-      const address = asked();
-      target.classList.add("busy");
+    const show = async (address) => {
       const response = await fetch(address);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      if (mine !== latest) return;
-      target.classList.remove("busy");
       target.replaceChildren(...(page.getElementById(target.id) ?? page.querySelector("main")).childNodes);
-      document.querySelector("p.twin")?.replaceWith(page.querySelector("p.twin") ?? "");
+      const twin = page.querySelector("p.twin");
+      if (twin) document.querySelector("p.twin").replaceWith(twin);
       history.replaceState(null, "", address);
+    };
+    const tellSilence = () => {
+      const told = document.createElement("p");
+      told.className = "warning";
+      told.textContent = "The dashboard does not answer; the figures below are of earlier. Is it still running?";
+      if (!target.querySelector(":scope > p.warning")) target.prepend(told);
+    };
+    const turn = async () => {
+      again = busy;
+      if (busy) return;
+      busy = true;
+      target.classList.add("busy");
+      do {
+        again = false;
+        await show(asked()).catch(tellSilence);
+      } while (again);
+      busy = false;
+      target.classList.remove("busy");
     };
     form.addEventListener("input", (event) => {
       const output = event.target.closest("label")?.querySelector("output");
