@@ -86,7 +86,8 @@ class Figures:
         days: key and agreement of each day, as ``cascade score --by day``.
         simulation: as ``cascade simulate --fleet``; without the fleet where moments or times of service are unknown.
         monitor: as ``cascade monitor``.
-        newest: the prompt hash of the newest dated trace, of the last trace where none is dated.
+        newest: the prompt hash of the newest dated trace, whether the student was asked about it or not; of the last
+            pair where none is dated.
         beginnings: every dated prompt hash with the moment of its first trace, aware UTC, in their order.
         worst: the events that agree least.
         provenance: where all this comes from.
@@ -205,8 +206,11 @@ def _is_timed(scored: Scored) -> bool:
 def _newest(scored: Scored) -> str | None:
     if scored.figures.is_empty():
         return None
-    place = scored.figures["created_at"].arg_max()
-    newest: str | None = scored.figures["system_prompt_hash"][-1 if place is None else place]
+    made, names = scored.figures["created_at"], scored.figures["system_prompt_hash"]
+    place, passed_over = made.arg_max(), scored.newest_not_asked
+    if passed_over is not None and (place is None or passed_over[0] > made[place]):
+        return passed_over[1]
+    newest: str | None = names[-1 if place is None else place]
     return newest
 
 
@@ -223,7 +227,7 @@ def find_worst(
     settings: Settings,
     advance: Callable[[int], None] = lambda _rows: None,
 ) -> tuple[Disagreement, ...]:
-    """The least agreeing answers that have items: of the others there is nothing to lay side by side.
+    """The least agreeing of the answers that have items and differ: of the others there is nothing to lay side by side.
 
     Args:
         asked: how many.
@@ -232,7 +236,13 @@ def find_worst(
         settings: where the workspace is.
         advance: told of every row that is read again.
     """
-    beside = pl.col("scorable") & ~pl.col("missing_output") & ~pl.col("invalid_json") & ~pl.col("empty")
+    beside = (
+        pl.col("scorable")
+        & (pl.col("agreement") < 1)
+        & ~pl.col("missing_output")
+        & ~pl.col("invalid_json")
+        & ~pl.col("empty")
+    )
     order = ["agreement", "event_id"]
     lowest = scored.figures.select(*KEY, "agreement", kept=beside).filter("kept").bottom_k(asked.worst, by=order)
     wanted: list[Key] = lowest.sort(order).select(KEY).rows()

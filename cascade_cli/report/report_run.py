@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Format, Output, Page, Result, write_file
-from cascade_cli.errors import CascadeError, NothingEvaluated, UsageError
+from cascade_cli.errors import CascadeError, DependencyError, NothingEvaluated, UsageError
 from cascade_cli.report.figures import Figures, Report, gather
 from cascade_cli.report.markdown import render_markdown
 from cascade_cli.report.parts import Section
@@ -67,9 +67,17 @@ def _page(sections: Sequence[Section], verdict: Verdict | None, asked: Report, o
         page = Page(render_page(TITLE, sections, verdict, made=made, redacted=asked.redact), path)
     if path is not None:
         if path.parent == _FOLDER:
-            path.parent.mkdir(exist_ok=True)
+            _make_folder()
         write_file(path, [page.text])
     return page
+
+
+def _make_folder() -> None:
+    try:
+        _FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        hint = "Say with -o FILE.html where the report goes."
+        raise DependencyError(f"Cannot make the folder {_FOLDER}: {error.strerror}.", hint=hint) from error
 
 
 def _place(output: Output, now: datetime) -> tuple[Format, Path | None]:

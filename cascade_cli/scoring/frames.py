@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import polars as pl
 
-from cascade_cli.records import BadRow, Row
+from cascade_cli.records import BadRow, Row, Trace
 from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
 from cascade_cli.scoring.judging import answered, read_pair
 from scorers import MalformedExtraction, ScoringConfig
@@ -103,6 +104,7 @@ class Scored:
         figures: one line a pair: keys, cluster, grouping columns, flags and figures; the last of equal keys.
         tally: counts by a property of items, ``pair`` being a line of ``figures``; empty unless asked for.
         not_asked: traces whose student was not asked.
+        newest_not_asked: moment, aware UTC, and prompt hash of the newest of them; None where none is dated.
         bad_rows: rows that could not be read.
         first_bad: the first few of them.
         repeated: pairs that a later one of the same key replaced.
@@ -115,6 +117,7 @@ class Scored:
     bad_rows: int
     first_bad: tuple[BadRow, ...]
     repeated: int
+    newest_not_asked: tuple[datetime, str | None] | None = None
     cached: int = 0
 
 
@@ -142,6 +145,7 @@ class Intake:
             known_keys: hashes of the keys of pairs whose figures are known.
         """
         self.not_asked = 0
+        self.newest_not_asked: tuple[datetime, str | None] | None = None
         self.bad_rows = 0
         self.first_bad: list[BadRow] = []
         self._rows = rows
@@ -156,9 +160,15 @@ class Intake:
                 if len(self.first_bad) < _BAD_ROWS_SHOWN:
                     self.first_bad.append(row)
             elif row.answer is None:
-                self.not_asked += 1
+                self._pass_over(row.trace)
             else:
                 yield row, hash(pair_key(row)) in self._known_keys
+
+    def _pass_over(self, trace: Trace) -> None:
+        self.not_asked += 1
+        made, newest = trace.created_at, self.newest_not_asked
+        if made is not None and (newest is None or made > newest[0]):
+            self.newest_not_asked = made, trace.system_prompt_hash
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
@@ -198,6 +208,7 @@ def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request) -> Score
         intake.not_asked,
         intake.bad_rows,
         tuple(intake.first_bad),
+        newest_not_asked=intake.newest_not_asked,
         repeated=len(numbered) - len(kept),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from cascade_cli.report.charts.chart import Key
 from cascade_cli.report.charts.chart import ratio as axis_ratio
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
-from cascade_cli.report.verdict import has_gone_off
+from cascade_cli.report.verdict import ALARMS, has_gone_off
 from cascade_cli.report.words import count, estimate, interval, name_of, percent, ratio
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.stats.estimates import INSUFFICIENT
@@ -57,7 +57,8 @@ def _f1_chart(total: Group) -> Chart:
         for line in lines
     ]
     named = ", ".join(f"{each.label} {each.told}" for each in ranges)
-    title = "F1 of the student's items against the teacher's, by section (95 % interval)"
+    scored = count(total["agreement"]["n"])
+    title = f"F1 of the student's items against the teacher's, by section (95 % interval, n = {scored} events)"
     return range_chart("f1", title, f"Micro F1: {named}.", ranges, Table(_F1, lines, title), written=axis_ratio)
 
 
@@ -180,7 +181,10 @@ def _hash_notes(groups: Sequence[Group], newest: str | None, drawn: int) -> list
             f"The {drawn} largest of {len(groups):,} are drawn, the newest among them; the table has {MOST_IN_TABLE}."
         )
         told.append(Paragraph(words))
-    if newest is not None:
+    if not any(group["key"]["system_prompt_hash"] == newest for group in groups):
+        words = f"The newest prompt is {name_of(newest)}: the student was asked about none of its events yet."
+        told.append(Paragraph(words, "warning"))
+    elif newest is not None:
         told.append(Paragraph(f"The newest prompt is {name_of(newest)}: the verdict is on it.", "note"))
     return told
 
@@ -189,8 +193,7 @@ def days_section(figures: Figures) -> Section:
     """Agreement by day, with the days on which prompts came and alarms went off."""
     dated = [day for day in figures.days if day["key"]["day"] is not None and day["agreement"]["rate"] is not None]
     if not dated:
-        why = Paragraph("No trace says when it was made: created_at is missing, so nothing can be shown over time.")
-        return Section("days", "Over time", (why, Commands((("cascade pull --since 7d", "brings dated traces"),))))
+        return Section("days", "Over time", _no_days(figures))
     shown = dated[-MOST_DAYS:]
     title = "Agreement by day (95 % interval)"
     told = (
@@ -213,6 +216,13 @@ def days_section(figures: Figures) -> Section:
     left_out = len(dated) - len(shown)
     notes = (Paragraph(f"{left_out:,} earlier days are left out.", "note"),) if left_out else ()
     return Section("days", "Over time", (chart, *notes))
+
+
+def _no_days(figures: Figures) -> tuple[Block, ...]:
+    if figures.provenance.first_at is not None:
+        return (Paragraph("No event is scored, so there is no agreement to show over time."),)
+    why = Paragraph("No trace says when it was made: created_at is missing, so nothing can be shown over time.")
+    return why, Commands((("cascade pull --since 7d", "brings dated traces"),))
 
 
 _DAYS = (
@@ -241,9 +251,13 @@ def _markers(figures: Figures) -> list[Marker]:
         group["key"]["system_prompt_hash"] for group in _largest(_in_order(figures), _MOST_MARKERS, figures.newest)
     }
     markers = [Marker(at.date(), name_of(name), "change") for name, at in figures.beginnings if name in named]
+    markers += sorted(set(_alarm_markers(figures)), key=lambda marker: marker.day)[-_MOST_MARKERS:]
+    return sorted(markers, key=lambda marker: (marker.day, marker.kind))
+
+
+def _alarm_markers(figures: Figures) -> Iterator[Marker]:
     for each in figures.monitor["hashes"]:
-        for alarm in ("floor_alarm", "change_alarm"):
+        for alarm in ALARMS:
             if has_gone_off(each[alarm]) and each[alarm]["at"] is not None:
                 at = datetime.fromisoformat(each[alarm]["at"]).date()
-                markers.append(Marker(at, f"alarm: {name_of(each['system_prompt_hash'])}", "alarm"))
-    return sorted(dict.fromkeys(markers), key=lambda marker: (marker.day, marker.kind))
+                yield Marker(at, f"alarm: {name_of(each['system_prompt_hash'])}", "alarm")

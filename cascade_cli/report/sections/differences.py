@@ -45,8 +45,7 @@ def kinds_section(figures: Figures) -> Section:
         if total["kinds"][kind]
     ]
     if not records:
-        told = Paragraph("No difference at all: every item of every scored event is the same on both sides.")
-        return Section("kinds", "Kinds of difference", (told,))
+        return Section("kinds", "Kinds of difference", (Paragraph(_no_difference(figures.score["scored"])),))
     title = "Differences between the two answers, by kind and section (items)"
     said = ", ".join(f"{record['kind']} {count(record['count'])}" for record in records[:5])
     keys = tuple(Key(mark, section, "block") for mark, section in zip(_MARKS, SECTIONS, strict=True))
@@ -63,6 +62,12 @@ def kinds_section(figures: Figures) -> Section:
         "A name_variant is accepted: the student said the same in another way. All others count against it.", "note"
     )
     return Section("kinds", "Kinds of difference", (chart, note))
+
+
+def _no_difference(scored: int) -> str:
+    if not scored:
+        return "No event is scored, so nothing is known of differences."
+    return f"No difference at all: every item of every scored event is the same on both sides (n = {count(scored)})."
 
 
 _KINDS = (
@@ -98,7 +103,7 @@ def worst_section(figures: Figures) -> Section:
         )
         blocks.append(Diffs(figures.worst))
     else:
-        blocks.append(Paragraph("No event is shown: none was asked for, or no answer has items."))
+        blocks.append(Paragraph("No event is shown: none was asked for, or no answer with items differs."))
     blocks.append(
         Commands(((f"cascade score {figures.provenance.argument} --explain EVENT", "any other event, item by item"),))
     )
