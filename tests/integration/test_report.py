@@ -25,6 +25,7 @@ HOSTILE = [
     "{{ 7 * 7 }}{% raw %}{{ config }}",
     "--></noscript><iframe srcdoc='x'>",
     "\u202eright to left\u202c \x00 nul \x1b[31m escape \ud83d\ude00",
+    "@someone #1 GH-2 owner/repo#3 https://leaves.example www.leaves.example someone@leaves.example",
     "| a | b |\n| --- |\n`tick` ``two`` [link](http://x.example) @someone **bold** <b>",
     "` <b>one tick</b> [link](http://x.example)",
     "```\n</details><b>a fence</b> [link](http://x.example)\n```",
@@ -83,6 +84,20 @@ def pair(number: int, text: str, **more: Any) -> str:
         "raw_response": gold, "student_model": text, "student_response": predicted, "llm_chunk_ms": 10.0, **more,
     }  # fmt: skip
     return json.dumps(line) + "\n"
+
+
+def agreeing_pairs(number: int) -> list[str]:
+    """Recorded pairs of two equal answers under one prompt."""
+    said = {"entities": [{"name": "Acme"}]}
+    return [
+        json.dumps(
+            {
+                "event_id": f"e{n}", "system_prompt_hash": "one", "created_at": f"2026-06-{n % 28 + 1:02}T09:00:00Z",
+                "raw_response": said, "student_response": said, "event": {"id": f"e{n}", "content": "Acme"},
+            }
+        ) + "\n"
+        for n in range(number)
+    ]  # fmt: skip
 
 
 def write(path: Path, lines: list[str]) -> str:
@@ -204,7 +219,10 @@ def test_an_unexpected_value_of_any_sort_is_shown_as_text(say: Saying, tmp_path:
 def test_markdown_keeps_hostile_text_in_its_place(say: Saying, tmp_path: Path) -> None:
     for text in HOSTILE:
         say("report", write(tmp_path / "p.jsonl", [pair(1, text), pair(2, text)]), "-o", "page.md")
-        outside = without_code((tmp_path / "page.md").read_text(encoding="utf-8"))
+        page = (tmp_path / "page.md").read_text(encoding="utf-8")
+        assert len(page) <= 65_536
+        outside = without_code(page)
+        assert not re.findall(r"@\w|(?<!&)#\d|\bGH-\d|://|\bwww\.", outside)
         assert set(re.findall(r"(?<!\\)<(/?\w+)", outside)) <= {"details", "/details", "summary", "/summary"}
         assert "[link](" not in outside
         rows = [line for line in outside.splitlines() if line.startswith("|")]
@@ -243,6 +261,19 @@ def test_redaction_leaves_no_word_of_people_or_models(say: Saying, tmp_path: Pat
     assert told["figures"]["worst"][0]["pairs"][0]["kind"]
 
 
+def test_redaction_leaves_no_word_that_somebody_chose(say: Saying, tmp_path: Path) -> None:
+    say("pull", write(tmp_path / "p.jsonl", [pair(n, "word") for n in range(3)]), "--workspace", "sentinel")
+    (tmp_path / "cascade.toml").write_text('[live]\nmetrics_host = "sentinel.example"\n', encoding="utf-8")
+    flags = ["--vip-arena", "sentinel", "--high-value", "sentinel,decision", "--salt", "sentinel"]
+    flags += ["--cluster-by", "attributes.sentinel", "--workspace", "sentinel"]
+    for form in ("page.html", "page.md"):
+        status, told, err = say("report", "--redact", *flags, "-o", form)
+        page = (tmp_path / form).read_text(encoding="utf-8")
+        assert status == 0
+        assert "sentinel" not in (json.dumps(told) + page + err).lower()
+        assert "high value: decision, ***" in page.replace("\\*", "*")
+
+
 def test_without_redaction_the_same_words_are_there(say: Saying, tmp_path: Path) -> None:
     say("report", write(tmp_path / "p.jsonl", [pair(1, "SENTINEL")]), "-o", "page.html")
     assert "SENTINEL" in (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -256,6 +287,81 @@ def test_without_data_the_page_says_what_to_run(say: Saying, tmp_path: Path) -> 
     assert "cascade pull --since 7d" in "".join(structure(page).text)
     empty = write(tmp_path / "empty.jsonl", [])
     assert say("report", empty, "-o", "page.html")[0] == 5
+
+
+def test_a_newer_prompt_about_which_nobody_asked_the_student_leaves_the_verdict_open(
+    say: Saying, tmp_path: Path
+) -> None:
+    answered = agreeing_pairs(400)
+    newer = [
+        json.dumps({"event_id": f"n{n}", "system_prompt_hash": "two", "created_at": made, "raw_response": {}}) + "\n"
+        for n, made in enumerate(["2026-07-01T09:00:00Z", "2026-07-02T09:00:00Z"])
+    ]
+    source = write(tmp_path / "p.jsonl", [*newer, *answered])
+    say("pull", source)
+    for asked in ([source], []):
+        found = data_of(say, "report", *asked, "-o", "page.html")
+        assert (found["verdict"]["answer"], found["verdict"]["prompt_hash"]) == ("unknown", "two")
+        assert "asked about none of its events" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert data_of(say, "report", write(tmp_path / "p.jsonl", answered), "-o", "p.html")["verdict"]["answer"] == "yes"
+
+
+def test_where_nothing_is_scored_the_page_says_so_and_claims_nothing(say: Saying, tmp_path: Path) -> None:
+    lines = [pair(n, "word", raw_response="no extraction {") for n in range(40)]
+    status, found, _ = say("report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")
+    text = " ".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+    assert (status, found["verdict"]["answer"]) == (0, "unknown")
+    assert text.count("No event is scored") == 2
+    for false in ("created_at is missing", "No difference at all", "nan", "None of"):
+        assert false not in text
+
+
+def test_what_agrees_is_never_shown_among_the_worst(say: Saying, tmp_path: Path) -> None:
+    said = {"entities": [{"name": "Acme"}]}
+    lines = [pair(n, "word", raw_response=said, student_response=said) for n in range(20)]
+    source = write(tmp_path / "p.jsonl", [*lines, pair(99, "word")])
+    (event,) = data_of(say, "report", source, "-o", "p.html")["figures"]["worst"]
+    assert event["event_id"] == "e99"
+
+
+def test_hundreds_of_alarms_are_told_in_part_and_counted(say: Saying, tmp_path: Path) -> None:
+    lines = [
+        pair(n, "word", system_prompt_hash=f"p{n // 30:02}", created_at=f"2026-06-01T{n // 60:02}:{n % 60:02}:00Z")
+        for n in range(30 * 40)
+    ]
+    source = write(tmp_path / "p.jsonl", lines)
+    figures = data_of(say, "report", source, "--floor", "0.9", "-o", "page.html")["figures"]
+    assert sum(each["floor_alarm"]["alarmed_at_label"] is not None for each in figures["monitor"]["hashes"]) == 40
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("is below the floor: ") <= 25
+    assert "like these of earlier prompts are left out" in page
+    assert page.count('class="marker-label alarm"') == 2 * 12
+
+
+def test_events_of_many_long_items_stay_within_what_a_page_bears(say: Saying, tmp_path: Path) -> None:
+    long = '"<&' * 200
+    lines = []
+    for n in range(10):
+        gold, predicted = (
+            {"entities": [{"name": f"{who} {k}", **{f"f{j}": f"{who}{j}{long}" for j in range(12)}} for k in range(20)]}
+            for who in ("a", "zz")
+        )
+        lines.append(pair(n, long, raw_response=gold, student_response=predicted))
+    found = data_of(say, "report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")
+    assert found["bytes"] < 500_000
+    for event in found["figures"]["worst"]:
+        assert event["pairs"]
+        assert event["left_out"] == 40 - len(event["pairs"])
+    say("report", str(tmp_path / "p.jsonl"), "-o", "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert len(page) <= 65_536
+    shown, left_out = page.count("\n### "), int(re.findall(r"(\d+) more events are left out", page)[0])
+    assert (shown + left_out, shown > 0) == (10, True)
+
+
+def test_a_moment_before_all_records_breaks_no_chart(say: Saying, tmp_path: Path) -> None:
+    lines = [pair(n, "word", created_at=f"{year:04}-03-01T00:00:00Z") for n, year in enumerate((1, 50, 500, 9999))]
+    assert say("report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")[0] == 0
 
 
 @pytest.mark.parametrize("missing", [[], ["created_at"], ["llm_chunk_ms"], ["event"], ["system_prompt_hash"]])
@@ -288,16 +394,7 @@ def test_a_text_of_ten_megabytes_is_cut_and_counted(say: Saying, tmp_path: Path)
 def test_the_verdict_follows_the_newest_prompt(say: Saying, tmp_path: Path) -> None:
     found = data_of(say, "report", PAIRS, "-o", "page.html")["verdict"]
     assert (found["answer"], found["prompt_hash"]) == ("no", "c40d9e")
-    agreeing = {"entities": [{"name": "Acme"}]}
-    lines = [
-        json.dumps(
-            {
-                "event_id": f"e{n}", "system_prompt_hash": "one", "created_at": f"2026-06-{n % 28 + 1:02}T09:00:00Z",
-                "raw_response": agreeing, "student_response": agreeing, "event": {"id": f"e{n}", "content": "Acme"},
-            }
-        ) + "\n"
-        for n in range(400)
-    ]  # fmt: skip
+    lines = agreeing_pairs(400)
     found = data_of(say, "report", write(tmp_path / "good.jsonl", lines), "-o", "page.html")["verdict"]
     assert (found["answer"], [check["passed"] for check in found["checks"]]) == ("yes", [True, True, True])
     few = data_of(say, "report", write(tmp_path / "few.jsonl", lines[:20]), "-o", "page.html")["verdict"]
@@ -343,6 +440,12 @@ def test_the_page_goes_where_it_was_asked_to(say: Saying, tmp_path: Path) -> Non
     assert say.table("report", source, "--format", "html").startswith("<!doctype html>")
     status, _, err = say("report", "-", "-o", "page.html")
     assert (status, "twice" in err) == (2, True)
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(say: Saying, tmp_path: Path) -> None:
+    (tmp_path / "reports").touch()
+    status, _, err = say("report", write(tmp_path / "p.jsonl", [pair(1, "word")]))
+    assert (status, "reports" in err, "-o FILE.html" in err) == (4, True, True)
 
 
 def test_the_committed_example_is_what_its_command_makes(say: Saying, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cascade_cli.console import Column, Table
@@ -146,9 +146,11 @@ def test_an_axis_without_length_is_refused() -> None:
         nice_ticks(1, 1)
 
 
-@given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(0, 40_000), st.integers(2, 9))
-def test_date_ticks_are_few_rising_and_inside(first: date, days: int, most: int) -> None:
-    last = first + timedelta(days=days)
+@given(st.tuples(st.dates(), st.dates()).map(sorted), st.integers(2, 9))
+@example([date(50, 3, 1), date(500, 3, 1)], 6)
+@example([date.min, date.max], 6)
+def test_date_ticks_are_few_rising_and_inside(ends: list[date], most: int) -> None:
+    first, last = ends
     ticks = date_ticks(first, last, most)
     assert 1 <= len(ticks) <= most
     assert ticks == sorted(set(ticks))
@@ -190,6 +192,13 @@ def test_words_on_one_line_never_run_into_each_other(stretches: list[tuple[float
     heights = _heights(stretches)
     for (one, (began, end)), (other, (a, b)) in combinations(zip(heights, stretches, strict=True), 2):
         assert one != other or end <= a or began >= b
+
+
+@pytest.mark.parametrize("days", [1, 120, 121, 366])
+def test_days_of_few_events_are_drawn_however_many_they_are(days: int) -> None:
+    moments = [Moment(date(2026, 1, 1) + timedelta(days=n), 0.8, 0.1, 1.0, "", sparse=True) for n in range(days)]
+    svg = time_chart("t", "", "", moments, TABLE).svg(720)
+    assert svg.count("<circle") + svg.count("h0") == days
 
 
 @given(charts, st.sampled_from(WIDTHS))
