@@ -24,6 +24,7 @@ from cascade_cli.policy_in_force import Wanted
 from cascade_cli.records import BadRow, Row
 from cascade_cli.report.disagreements import KEY, Disagreement, Key, find_disagreements
 from cascade_cli.report.provenance import Provenance, provenance_of
+from cascade_cli.report.repeating import SWEEP, commands_of
 from cascade_cli.report.verdict import TARGET_RESIDUAL
 from cascade_cli.scoring import (
     PairSource,
@@ -49,7 +50,6 @@ from cascade_cli.simulate import (
 Data = Mapping[str, Any]
 """The ``data`` of a command's ``--json``."""
 _PROMPT_HASH, _DAY = "system_prompt_hash", "day"
-_SWEEP = "0:0.5:0.05"
 _SAYS_ALL = Decimal(1)
 """The sample rate at which every label of a full record speaks."""
 
@@ -117,7 +117,7 @@ def rates_to_draw(given: Sequence[str], settings: Settings) -> list[str]:
         given: on the command line; one alone is in force, and is drawn beside the usual sweep.
         settings: have the rate in force where none was given.
     """
-    return [*(given or [str(settings[POLICY_SAMPLE_RATE])]), *([] if len(given) > 1 else [_SWEEP])]
+    return [*(given or [str(settings[POLICY_SAMPLE_RATE])]), *([] if len(given) > 1 else [SWEEP])]
 
 
 def gather(asked: Report, settings: Settings, console: Console) -> Figures:
@@ -169,7 +169,12 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
         newest=_newest(scored),
         beginnings=_beginnings(scored),
         worst=(),
-        provenance=provenance_of(asked.pairs, scored, settings),
+        provenance=provenance_of(
+            asked.pairs,
+            scored,
+            settings,
+            commands_of(asked, settings, logged=simulation.logged is not None, timed=simulation.fleet),
+        ),
         warnings=tuple(dict.fromkeys((*warnings_of(scored), *simulated.warnings))),
     )
 

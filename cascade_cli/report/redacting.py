@@ -13,6 +13,7 @@ from cascade_cli.redaction import MASK
 from cascade_cli.report.cutting import Cut
 from cascade_cli.report.disagreements import Disagreement, Field, ItemPair
 from cascade_cli.report.figures import Data, Figures
+from cascade_cli.report.repeating import CLUSTER_BY, Command
 
 _KNOWN_FIELDS = frozenset(
     {
@@ -46,6 +47,7 @@ def redacted(figures: Figures) -> Figures:
                 key: (value if _is_shown(key, value, where) else MASK, _origin(where))
                 for key, (value, where) in figures.provenance.settings.items()
             },
+            commands=tuple(map(_masked_command, figures.provenance.commands)),
             runs=(),
         ),
         warnings=(f"{len(figures.warnings):,} warnings, which may name things, are left out.",)
@@ -83,6 +85,14 @@ def _masked_words(value: object) -> object:
     if isinstance(value, list):
         return [each if each in POLICY_HIGH_VALUE_CATEGORIES.default else MASK for each in value]
     return value if value == POLICY_SALT.default else MASK
+
+
+def _masked_command(command: Command) -> Command:
+    return replace(
+        command,
+        environment=tuple((name, MASK) for name, _ in command.environment),
+        flags=tuple((flag, MASK if flag == CLUSTER_BY else value) for flag, value in command.flags),
+    )
 
 
 def _without_ids(monitor: Data) -> dict[str, Any]:

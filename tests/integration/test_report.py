@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -127,6 +128,45 @@ def test_every_figure_is_that_of_the_command_that_shows_it(say: Saying, reported
     simulated = data_of(say, "simulate", PAIRS, *rates, "--fleet", "--target-residual", "0.05")
     assert figures["simulation"] == simulated
     assert figures["monitor"] == data_of(say, "monitor", PAIRS, "--sample-rate", "1")
+
+
+QUESTIONS = [
+    [],
+    ["--since", "2026-06-10", "--preset", "strict", "--floor", "0.8", "--target-residual", "0.1"],
+    ["--vip-arena", "sales,hr", "--high-value", "decision", "--salt", "another one", "--burn-in-events", "50"],
+    ["--sample-rate", "0.1", "--sample-rate", "0.2", "--without-gate", "student_empty", "--cluster-by", "arena"],
+    ["--verifier-threshold", "0.5", "--cost", "fleet.usd_per_hour=2", "--cost", "cost.student_usd_per_hour=0.5"],
+]
+
+
+@pytest.mark.parametrize("flags", QUESTIONS)
+def test_the_commands_on_the_page_print_its_figures(say: Saying, tmp_path: Path, flags: list[str]) -> None:
+    with gzip.open(PAIRS, "rt", encoding="utf-8") as file:
+        source = write(tmp_path / "some pairs.jsonl", list(file)[::4])
+    found = data_of(say, "report", source, *flags, "-o", "page.html")
+    page = structure((tmp_path / "page.html").read_text(encoding="utf-8"))
+    printed = [printed_by(say, line) for line in commands_on(page)]
+    figures = found["figures"]
+    days = [{"key": day["key"], "agreement": day["agreement"]} for day in printed[1]["groups"]]
+    assert (printed[0], days) == (figures["score"], figures["days"])
+    assert (printed[2], printed[3]) == (figures["simulation"], figures["monitor"])
+
+
+def commands_on(page: Structure) -> list[str]:
+    """The commands of a page that print its figures again."""
+    lines = [line for line in page.text if re.search("cascade (score|simulate|monitor) .* --json$", line)]
+    assert len(lines) == 4
+    return lines
+
+
+def printed_by(say: Saying, line: str) -> Any:
+    """The data of a command as a shell would run it."""
+    words = shlex.split(line)
+    place = words.index("cascade")
+    with pytest.MonkeyPatch.context() as patch:
+        for word in words[:place]:
+            patch.setenv(*word.split("=", 1))
+        return data_of(say, *words[place + 1 : -1])
 
 
 def test_the_worst_events_are_told_as_their_explanation_tells_them(
@@ -421,7 +461,10 @@ def test_a_workers_log_is_weighed_as_such(say: Saying, tmp_path: Path) -> None:
     weighed = data_of(say, "simulate", log, "--logged-rate", "0.05", *rates, "--target-residual", "0.05")
     assert figures["simulation"] == weighed
     assert figures["monitor"] == data_of(say, "monitor", log, "--sample-rate", "0.05")
-    assert "worker's log" in "".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+    page = structure((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "worker's log" in "".join(page.text)
+    printed = [printed_by(say, line) for line in commands_on(page)[2:]]
+    assert printed == [figures["simulation"], figures["monitor"]]
 
 
 def test_answers_of_several_students_are_told_apart_first(say: Saying, tmp_path: Path) -> None:
