@@ -356,6 +356,22 @@ def test_where_nothing_is_scored_the_page_says_so_and_claims_nothing(say: Saying
         assert false not in text
 
 
+def test_a_trace_of_the_future_makes_the_page_doubt_which_prompt_is_the_newest(say: Saying, tmp_path: Path) -> None:
+    for year, doubted in ((2026, False), (2999, True)):
+        source = write(tmp_path / "p.jsonl", [pair(1, "word", created_at=f"{year}-01-02T09:00:00Z")])
+        say("report", source, "-o", "page.html")
+        assert ("a clock was wrong" in (tmp_path / "page.html").read_text(encoding="utf-8")) is doubted
+
+
+def test_what_the_teacher_reaches_with_itself_stands_beside_the_alarms(say: Saying, tmp_path: Path) -> None:
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 1\n", encoding="utf-8")
+    again = {"created_at": "2026-06-19T09:00:00Z", "raw_response": {"entities": [{"name": "other"}]}}
+    lines = [pair(n, "word", **more) for n in range(2) for more in ({}, again if n else {"created_at": "2026-06-19"})]
+    found = data_of(say, "report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")["figures"]["monitor"]
+    assert (found["teacher"]["n"], found["teacher"]["self_agreement"]["rate"]) == (2, 0.5)
+    assert "The teacher agrees with itself on 50.0%" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_what_agrees_is_never_shown_among_the_worst(say: Saying, tmp_path: Path) -> None:
     said = {"entities": [{"name": "Acme"}]}
     lines = [pair(n, "word", raw_response=said, student_response=said) for n in range(20)]

@@ -34,7 +34,14 @@ def escalation_section(figures: Figures) -> Section:
             f"{estimate(found)} go to the teacher, weighed from a worker's log, which tells no reasons apart. {policy}"
         )
         return Section("escalation", "Why events escalate", (Paragraph(told),))
-    records = [{"reason": reason, **found["by_reason"][reason], "means": _REASONS[reason]} for reason in REASONS]
+    lead = Paragraph(
+        f"{percent(found['rate'])} of the events escalate ({interval(found)}, n = {count(found['n'])}). {policy}"
+    )
+    return Section("escalation", "Why events escalate", (lead, _reasons_chart(found["by_reason"])))
+
+
+def _reasons_chart(by_reason: Data) -> Chart:
+    records = [{"reason": reason, **by_reason[reason], "means": _REASONS[reason]} for reason in REASONS]
     title = "Events that go to the teacher, by reason (events)"
     bars = [
         Bar(
@@ -50,11 +57,7 @@ def escalation_section(figures: Figures) -> Section:
         Key("outline", "fires at all", "block"),
     )
     said = ", ".join(f"{bar.label}: {bar.told}" for bar in bars)
-    chart = bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
-    lead = Paragraph(
-        f"{percent(found['rate'])} of the events escalate ({interval(found)}, n = {count(found['n'])}). {policy}"
-    )
-    return Section("escalation", "Why events escalate", (lead, chart))
+    return bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
 
 
 _BY_REASON = (
