@@ -329,6 +329,21 @@ def test_without_data_the_page_says_what_to_run(say: Saying, tmp_path: Path) -> 
     assert say("report", empty, "-o", "page.html")[0] == 5
 
 
+def test_without_data_the_page_says_what_was_passed_over_and_why(say: Saying, tmp_path: Path) -> None:
+    asked_nobody = {key: value for key, value in json.loads(pair(1, "word")).items() if key != "student_response"}
+    lines = [json.dumps({"event_id": "e0"}) + "\n"] * 3 + [json.dumps(asked_nobody) + "\n"] * 2
+    source = write(tmp_path / "p.jsonl", lines)
+    for flags, warned in ([], True), (["--redact"], False):
+        status, _, err = say("report", source, *flags, "-o", "page.html")
+        text = " ".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+        assert (status, "expected text or an object" in err) == (5, warned)
+        assert "Passed over: 3 rows that cannot be read" in text
+        assert "Passed over: 2 rows without a student's answer" in text
+        assert "--since" not in text.partition("Passed over")[2].partition("cascade demo")[0]
+    say("report", write(tmp_path / "p.jsonl", [pair(1, "word")]), "--since", "2030-01-01", "-o", "page.html")
+    assert "Only what --since" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_newer_prompt_about_which_nobody_asked_the_student_leaves_the_verdict_open(
     say: Saying, tmp_path: Path
 ) -> None:
