@@ -146,6 +146,9 @@ def test_the_commands_on_the_page_print_its_figures(say: Saying, tmp_path: Path,
     found = data_of(say, "report", source, *flags, "-o", "page.html")
     page = structure((tmp_path / "page.html").read_text(encoding="utf-8"))
     printed = [printed_by(say, line) for line in commands_on(page)]
+    told = "".join(page.text)
+    assert ("without the gates" in told) is ("without the gates student_empty." in told) is ("--without-gate" in flags)
+    assert ("the first 50 of a prompt all sampled" in told) is ("--burn-in-events" in flags)
     figures = found["figures"]
     days = [{"key": day["key"], "agreement": day["agreement"]} for day in printed[1]["groups"]]
     assert (printed[0], days) == (figures["score"], figures["days"])
@@ -292,13 +295,15 @@ def test_redaction_leaves_no_word_of_people_or_models(say: Saying, tmp_path: Pat
     ]
     source = write(tmp_path / f"{sentinel}.jsonl", lines)
     for form in ("page.html", "page.md"):
-        status, told, err = say("report", source, "--redact", "--vip-arena", f"{sentinel} 1", "-o", form)
+        flags = ["--redact", "--vip-arena", f"{sentinel} 1", "--floor", "0.9"]
+        status, told, err = say("report", source, *flags, "-o", form)
         assert status == 0
         assert sentinel not in err
         assert sentinel not in json.dumps(told).replace(form, "")
         assert sentinel not in (tmp_path / form).read_text(encoding="utf-8")
     assert told["figures"]["score"]["total"]["kinds"]["missing"] > 0
     assert told["figures"]["worst"][0]["pairs"][0]["kind"]
+    assert re.fullmatch("[0-9a-f]{12}", told["figures"]["monitor"]["hashes"][0]["floor_alarm"]["event_id"])
 
 
 def test_redaction_leaves_no_word_that_somebody_chose(say: Saying, tmp_path: Path) -> None:

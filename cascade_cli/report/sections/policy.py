@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
-from cascade_cli.policy import REASONS
+from cascade_cli.policy import GATES, REASONS
 from cascade_cli.report.charts import Bar, Curve, Operation, Part, bar_chart, frontier_chart
 from cascade_cli.report.charts.chart import Chart, Key
 from cascade_cli.report.figures import Figures
@@ -75,7 +75,7 @@ def _policy_words(policy: Data) -> str:
     parts.append(f"VIP arenas: {_listed(policy['vip_arenas'])}")
     if policy["verifier_threshold"] is not None:
         parts.append(f"verifier above {policy['verifier_threshold']:g}")
-    if left_out := [reason for reason in REASONS if reason not in policy["gates"]]:
+    if left_out := [reason for reason in GATES if reason not in policy["gates"]]:
         parts.append(f"without the gates {_listed(left_out)}")
     if policy["burn_in_events"]:
         parts.append(f"the first {count(policy['burn_in_events'])} of a prompt all sampled")
