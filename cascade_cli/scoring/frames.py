@@ -9,7 +9,7 @@ from functools import partial
 
 import polars as pl
 
-from cascade_cli.records import BadRow, Row, Trace
+from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
 from cascade_cli.scoring.judging import answered, read_pair
 from scorers import MalformedExtraction, ScoringConfig
@@ -160,15 +160,15 @@ class Intake:
                 if len(self.first_bad) < _BAD_ROWS_SHOWN:
                     self.first_bad.append(row)
             elif row.answer is None:
-                self._pass_over(row.trace)
+                self._pass_over(row)
             else:
                 yield row, hash(pair_key(row)) in self._known_keys
 
-    def _pass_over(self, trace: Trace) -> None:
+    def _pass_over(self, row: Row) -> None:
         self.not_asked += 1
-        made, newest = trace.created_at, self.newest_not_asked
+        made, newest = row.trace.created_at, self.newest_not_asked
         if made is not None and (newest is None or made > newest[0]):
-            self.newest_not_asked = made, trace.system_prompt_hash
+            self.newest_not_asked = made, row.trace.system_prompt_hash
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
