@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cascade_cli.commands.declare import ClusterBy, Preset, Session, Since, StudentModel, command
+from cascade_cli.commands.declare import ClusterBy, Floor, Preset, Session, Since, StudentModel, TargetResidual, command
 from cascade_cli.config import SCORE_CLUSTER_BY
 from cascade_cli.console import Result
 
@@ -17,13 +17,8 @@ def dashboard(
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="Another than this machine's own needs a token.")
     ] = "127.0.0.1",
-    floor: Annotated[
-        float | None,
-        typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be reached and kept."),
-    ] = None,
-    target_residual: Annotated[
-        float, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
-    ] = 0.05,
+    floor: Floor = None,
+    target_residual: TargetResidual = 0.05,
     since: Since = None,
     student_model: StudentModel = None,
     preset: Preset = "default",

@@ -28,6 +28,12 @@ VipArena = Annotated[
     list[str] | None, typer.Option("--vip-arena", metavar="NAMES", help="Arenas that escalate; repeats.")
 ]
 Salt = Annotated[str | None, typer.Option("--salt", metavar="TEXT", help="Another salt samples others.")]
+Floor = Annotated[
+    float | None, typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be reached and kept.")
+]
+TargetResidual = Annotated[
+    float, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
+]
 WithoutGate = Annotated[
     list[str] | None, typer.Option("--without-gate", metavar="REASON", help="Leave a gate out; repeats.")
 ]

@@ -6,6 +6,7 @@ import typer
 
 from cascade_cli.commands.declare import (
     ClusterBy,
+    Floor,
     HighValue,
     MaxErrorRate,
     Preset,
@@ -60,9 +61,7 @@ def monitor(
         str | None,
         typer.Option("--teacher-twice", metavar="RATE", help="Share of events the teacher was asked about twice."),
     ] = None,
-    floor: Annotated[
-        float | None, typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be kept.")
-    ] = None,
+    floor: Floor = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="HASH", help="Take the floor from this prompt hash.")
     ] = None,

@@ -8,6 +8,7 @@ from cascade_cli.commands.declare import (
     BurnInEvents,
     ClusterBy,
     Cost,
+    Floor,
     HighValue,
     Preset,
     Processes,
@@ -16,6 +17,7 @@ from cascade_cli.commands.declare import (
     Since,
     Strict,
     StudentModel,
+    TargetResidual,
     VerifierThresholds,
     VipArena,
     WithoutGate,
@@ -32,13 +34,8 @@ def report(
     source: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Recorded pairs. Default: workspace.")] = None,
     redact: Annotated[bool, typer.Option("--redact", help="Leave out texts, names and values.")] = False,
     worst: Annotated[int, typer.Option("--worst", min=0, metavar="N", help="Show the N events that agree least.")] = 10,
-    floor: Annotated[
-        float | None,
-        typer.Option("--floor", min=0.01, max=0.999, metavar="RATE", help="Agreement to be reached and kept."),
-    ] = None,
-    target_residual: Annotated[
-        float, typer.Option("--target-residual", min=0, max=1, metavar="SHARE", help="Most that may stay wrong.")
-    ] = 0.05,
+    floor: Floor = None,
+    target_residual: TargetResidual = 0.05,
     sample_rate: Annotated[
         list[str] | None,
         typer.Option("--sample-rate", metavar="RATE", help="The rate in force, then others to draw; repeats, sweeps."),

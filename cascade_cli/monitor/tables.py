@@ -100,8 +100,8 @@ def _when(alarm: Figures) -> str:
 
 def _depth(alarm: Figures) -> str:
     effect = alarm["effect"]
-    ends = f"{100 * effect['low']:+.1f} to {100 * effect['high']:+.1f}"
-    return f"since then {100 * effect['value']:+.1f} points from the floor ({ends}, n = {count(effect['n'])})"
+    value, low, high = (f"{100 * effect[name]:+.1f}".replace("-", "−") for name in ("value", "low", "high"))
+    return f"since then {value} points from the floor ({low} to {high}, n = {count(effect['n'])})"
 
 
 def teacher_line(teacher: Figures) -> str:

@@ -25,7 +25,7 @@ from cascade_cli.records import BadRow, Row
 from cascade_cli.report.disagreements import KEY, Disagreement, Key, find_disagreements
 from cascade_cli.report.provenance import Provenance, provenance_of
 from cascade_cli.report.repeating import SWEEP, commands_of
-from cascade_cli.report.verdict import TARGET_RESIDUAL
+from cascade_cli.report.verdict import FLOOR, TARGET_RESIDUAL
 from cascade_cli.scoring import (
     PairSource,
     Request,
@@ -89,6 +89,7 @@ class Figures:
         newest: the prompt hash of the newest dated trace, whether the student was asked about it or not; of the last
             pair where none is dated.
         beginnings: every dated prompt hash with the moment of its first trace, aware UTC, in their order.
+        floor: what the newest prompt's agreement is held against, in (0, 1).
         worst: the events that agree least.
         provenance: where all this comes from.
         warnings: what the commands warn of.
@@ -100,6 +101,7 @@ class Figures:
     monitor: Data
     newest: str | None
     beginnings: Sequence[tuple[str | None, datetime]]
+    floor: float
     worst: tuple[Disagreement, ...]
     provenance: Provenance
     warnings: tuple[str, ...] = ()
@@ -168,6 +170,7 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
         monitor=_data(watch_scored(watched, scored, twice, request, settings)),
         newest=_newest(scored),
         beginnings=_beginnings(scored),
+        floor=FLOOR if asked.floor is None else asked.floor,
         worst=(),
         provenance=provenance_of(
             asked.pairs,

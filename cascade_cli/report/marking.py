@@ -1,14 +1,15 @@
-"""An event's text with those words marked that only one of the two answers has."""
+"""What only one of the two answers says, marked: in the event's text and in both fields."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 
 from markupsafe import Markup, escape
 
-from cascade_cli.console import sanitize_lines
+from cascade_cli.console import sanitize, sanitize_lines
+from cascade_cli.report.cutting import Cut
 from cascade_cli.report.disagreements import Disagreement, Field
 
 _MOST_WORDS = 100
@@ -16,6 +17,7 @@ _SHORTEST = 3
 _NAMED_IN_TEXTS = frozenset({"", "name", "email", "subject", "predicate", "object", "source", "target"})
 """Types and categories are the models' own words, a statement is what its parts say again."""
 _TEACHER, _STUDENT = "teacher", "student"
+_PIECES = re.compile(r"\w+|\W")
 
 
 def marked(event: Disagreement) -> Markup:
@@ -40,6 +42,33 @@ def marked(event: Disagreement) -> Markup:
         ]
         end = found.end()
     return Markup().join([*pieces, _shown(text[end:])])
+
+
+def sides(field: Field) -> tuple[tuple[Cut | None, Markup], ...]:
+    """Teacher's and student's text of a field, what lies between the words that both begin and end with marked.
+
+    In linear time, unlike an alignment of the words, for a text may be of any length; a text without counterpart is
+    marked as a whole, and so are two that differ only where they are cut off.
+    """
+    gold, predicted = ([] if side is None else _PIECES.findall(side.text) for side in (field.gold, field.predicted))
+    start, end = (0, 0) if gold == predicted and not field.same else _shared_ends(gold, predicted)
+    return (field.gold, _apart(gold, start, end)), (field.predicted, _apart(predicted, start, end))
+
+
+def _shared_ends(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
+    start = _agreeing(ours, theirs)
+    room = min(len(ours), len(theirs)) - start
+    return start, min(_agreeing(reversed(ours), reversed(theirs)), room)
+
+
+def _agreeing(ours: Iterable[str], theirs: Iterable[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ours, theirs, strict=False)))
+
+
+def _apart(pieces: Sequence[str], start: int, end: int) -> Markup:
+    stop = len(pieces) - end
+    before, between, after = (sanitize("".join(part)) for part in (pieces[:start], pieces[start:stop], pieces[stop:]))
+    return escape(before) + (Markup('<em class="apart">{}</em>').format(between) if between else "") + escape(after)
 
 
 def _words(event: Disagreement) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cascade_cli.console import Column, Record, Table, sanitize
 from cascade_cli.report import parts
 from cascade_cli.report.charts import Chart
-from cascade_cli.report.marking import marked
+from cascade_cli.report.marking import marked, sides
 from cascade_cli.report.parts import Block, Section
 from cascade_cli.report.verdict import Verdict
 from cascade_cli.report.words import brief, ratio
@@ -51,7 +51,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"kind": kind_of, "cell": cell, "marked": marked, "align": align, "brief": brief, "ratio": ratio}
+    found.filters |= {
+        "kind": kind_of,
+        "cell": cell,
+        "marked": marked,
+        "sides": sides,
+        "align": align,
+        "brief": brief,
+        "ratio": ratio,
+    }
     found.globals |= {"wide": WIDE, "narrow": NARROW}
     return found
 

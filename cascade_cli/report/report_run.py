@@ -16,7 +16,7 @@ from cascade_cli.report.parts import Section
 from cascade_cli.report.redacting import redacted
 from cascade_cli.report.rendering import render_page
 from cascade_cli.report.sections import nothing_yet, sections_of
-from cascade_cli.report.verdict import FLOOR, Asked, Verdict, judge
+from cascade_cli.report.verdict import Asked, Verdict, judge
 from cascade_cli.workspace import Workspace
 
 TITLE = "How far the student may do the teacher's work"
@@ -60,7 +60,7 @@ def _nothing(asked: Report, settings: Settings, output: Output, figures: Figures
 
 def verdict_of(figures: Figures, asked: Report) -> Verdict:
     """The student held against what was asked."""
-    against = Asked(FLOOR if asked.floor is None else asked.floor, asked.target_residual)
+    against = Asked(figures.floor, asked.target_residual)
     return judge(figures.newest, figures.score, figures.simulation, figures.monitor, against)
 
 

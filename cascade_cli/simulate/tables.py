@@ -8,6 +8,7 @@ from typing import Any
 from cascade_cli.console import Column, Table
 from cascade_cli.policy import REASONS
 from cascade_cli.scoring.tables import count, interval_percent, percent
+from cascade_cli.simulate.planning import MOST_LABELS
 
 Figures = Mapping[str, Any]
 
@@ -59,8 +60,9 @@ _VARIATIONS = (
 )
 PLAN = (
     Column("drop", "fall", percent, "right"),
+    Column("probability", f"seen in {MOST_LABELS:,} labels", percent, "right"),
     Column("median_labels", "labels, median", count, "right"),
-    Column("p90_labels", "p90", count, "right"),
+    Column("p90_labels", "labels, 90 %", count, "right"),
     Column("median_days", "days, median", _number, "right"),
 )
 """Columns of :func:`~cascade_cli.simulate.planning.detection_plan`."""

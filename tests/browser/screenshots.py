@@ -8,17 +8,21 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("browser", "integration", "validation"))
 
 from browsing_rig import FLAGS, find_chromium
+from live_rig import Stage, stage
 from playwright.sync_api import sync_playwright
 from serving import Served, cascade, served, shipped_pairs, write_pairs
 
-PAGES = ("hashes", "time", "errors", "events", "frontier", "alarms", "runs", "compare", "live", "origin", "nowhere")
+from cascade_cli.postgres import apply_migrations, embedded_postgres
+
+PAGES = ("hashes", "time", "errors", "events", "frontier", "alarms", "runs", "live", "origin", "nowhere")
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390)
 
@@ -48,21 +52,56 @@ def _take_each(page: Any, pages: dict[str, str], folder: Path, suffix: str) -> N
         page.screenshot(path=folder / f"{name}-{suffix}.png", full_page=True)
 
 
+def two_students(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs, and beside them a second student that says on every third event what the teacher said."""
+    return [
+        {**pair, "student_model": model, "student_response": pair["raw_response" if learnt else "student_response"]}
+        for place, pair in enumerate(pairs)
+        for model, learnt in (("student-4b-v1", False), ("student-4b-v2", place % 3 == 0))
+    ]
+
+
+def prepare(place: Path, pairs: Sequence[Mapping[str, Any]]) -> Path:
+    """A workspace with these pairs, scored; returns its folder."""
+    place.mkdir()
+    cascade(place, "pull", str(write_pairs(place / "pairs.jsonl", pairs)))
+    cascade(place, "score")
+    return place
+
+
+@contextmanager
+def worked(folder: Path) -> Iterator[Stage]:
+    """A database with a queue that a flipped worker has half emptied."""
+    with embedded_postgres() as server:
+        apply_migrations(server.dsn, with_team_tables=True)
+        with stage(server.dsn, folder, 240) as live:
+            ended = live.run("--flip", "--once", "--max-events", "180")
+            assert ended.code == 0, ended.err
+            cascade(folder, "kill", "on", "--reason", "made-up addresses since noon", env=live.environment())
+            yield live
+
+
 def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        cascade(place, "pull", str(write_pairs(place / "pairs.jsonl", shipped_pairs(every=2))))
-        cascade(place, "score")
-        cascade(place, "report", "-o", str(place / "report.html"))
-        with served(place) as dashboard:
-            dashboard.wait_until_read()
-            pages = {**addresses(dashboard), "report": (place / "report.html").as_uri()}
-            print(f"{take(pages, folder)} pictures in {folder}")
+    pairs = shipped_pairs(every=2)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+        one, both = prepare(Path(name) / "one", pairs), prepare(Path(name) / "both", two_students(pairs))
+        cascade(one, "report", "-o", str(one / "report.html"))
+        live = opened.enter_context(worked(one))
+        dashboard = opened.enter_context(served(one, env=live.environment()))
+        comparing = opened.enter_context(served(both))
+        for each in (dashboard, comparing):
+            each.wait_until_read()
+        pages = {
+            **addresses(dashboard),
+            "compare": f"{comparing.url}/compare?a=student-4b-v1&b=student-4b-v2",
+            "report": (one / "report.html").as_uri(),
+        }
+        print(f"{take(pages, folder)} pictures in {folder}")
 
 
 if __name__ == "__main__":

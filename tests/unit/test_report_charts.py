@@ -87,7 +87,9 @@ charts = st.one_of(
     time_charts(),
     frontier_charts(),
     st.builds(
-        lambda found, title, floor: range_chart("ranges", title, "", found, TABLE, reference=floor),
+        lambda found, title, floor: range_chart(
+            "ranges", title, "", found, TABLE, reference=None if floor is None else (floor, title)
+        ),
         st.lists(ranges(), max_size=6),
         names,
         st.one_of(st.none(), shares),

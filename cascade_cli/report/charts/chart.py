@@ -21,7 +21,7 @@ class Key:
     Attributes:
         mark: the class of its mark: colour and, beside colour, dash.
         words: what it stands for.
-        shape: ``line``, ``block``, ``dot`` or ``diamond``.
+        shape: ``line``, ``tick``, ``block``, ``dot`` or ``diamond``.
     """
 
     mark: str
@@ -33,6 +33,7 @@ class Key:
         """The mark beside the words."""
         drawn = {
             "line": line(0, 7, 26, 7, f"curve {self.mark}"),
+            "tick": line(13, 0, 13, 14, self.mark),
             "block": element("rect", x=3, y=1, width=20, height=12, class_=f"bar {self.mark}"),
             "dot": element("circle", cx=13, cy=7, r=4, class_=self.mark),
             "diamond": diamond(13, 7, 6, self.mark),

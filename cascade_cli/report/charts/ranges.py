@@ -9,11 +9,13 @@ from functools import partial
 from markupsafe import Markup
 
 from cascade_cli.console import Table
-from cascade_cli.report.charts.chart import Chart, percent
+from cascade_cli.report.charts.chart import Chart, Key, percent
 from cascade_cli.report.charts.scale import Scale, room_below, ticks_for
 from cascade_cli.report.charts.svg import element, line, shortened, text, width_of
 
 _ROW, _TOP, _BOTTOM, _SIDE = 40.0, 8.0, 24.0, 12.0
+_MIDDLE = 28.0
+"""Of a row, where its whisker is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def range_chart(
     ranges: Sequence[Range],
     table: Table,
     *,
-    reference: float | None = None,
+    reference: tuple[float, str] | None = None,
     written: Callable[[float], str] = percent,
 ) -> Chart:
     """A dot and a whisker for each estimate, its words above.
@@ -55,10 +57,11 @@ def range_chart(
         description: of the chart.
         ranges: from top to bottom.
         table: the figures behind them.
-        reference: a value that they are held against; None draws none.
+        reference: a value that they are held against, and what it is in words; None draws none.
         written: a value of the axis in words.
     """
-    return Chart(slug, title, description, partial(_draw, ranges, reference, written), table)
+    held_against, keys = (None, ()) if reference is None else (reference[0], (Key("reference", reference[1], "tick"),))
+    return Chart(slug, title, description, partial(_draw, ranges, held_against, written), table, keys)
 
 
 def _draw(
@@ -70,7 +73,9 @@ def _draw(
     x = Scale(room_below(lowest), 1.0, _SIDE, width - _SIDE)
     drawn = list(_axis(x, bottom, ticks_for(width), written))
     if reference is not None:
-        drawn.append(line(x(reference), _TOP, x(reference), bottom, "reference"))
+        # Beside each whisker alone: a line through all would run through the words.
+        middles = (_TOP + place * _ROW + _MIDDLE for place in range(len(ranges)))
+        drawn += [line(x(reference), each - 8, x(reference), each + 8, "reference") for each in middles]
     for place, each in enumerate(ranges):
         drawn += _row(each, x, _TOP + place * _ROW, width)
     return bottom + _BOTTOM, drawn
@@ -90,7 +95,7 @@ def _anchor(place: float, x: Scale) -> str:
 
 
 def _row(each: Range, x: Scale, top: float, width: float) -> list[Markup]:
-    middle = top + 28
+    middle = top + _MIDDLE
     label = shortened(each.label, width - width_of(each.told) - 3 * _SIDE)
     drawn = [
         text(label, _SIDE, top + 16, "label"),

@@ -14,7 +14,7 @@ from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
 from cascade_cli.report.provenance import Provenance
 from cascade_cli.report.verdict import ALARMS, has_gone_off
-from cascade_cli.report.words import count, estimate, interval, name_of, percent, ratio
+from cascade_cli.report.words import count, estimate, exact_percent, interval, name_of, percent, ratio
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.stats.estimates import INSUFFICIENT
 from scorers.config import SECTIONS
@@ -109,7 +109,8 @@ def hashes_section(figures: Figures) -> Section:
     ranges.append(Range("all", total["rate"], total["low"], total["high"], estimate(total), "total"))
     told = f"{len(groups):,} prompt hashes. Lowest: {_lowest(groups)}."
     table = Table(_HASHES, _largest(groups, MOST_IN_TABLE, figures.newest), title)
-    chart = range_chart("hashes", title, told, ranges, table)
+    held_against = figures.floor, f"the newest prompt's lower bound must reach {exact_percent(figures.floor)}"
+    chart = range_chart("hashes", title, told, ranges, table, reference=held_against)
     notes = (*_hash_notes(groups, figures.newest, len(drawn)), *_clock_notes(figures.provenance))
     return Section("hashes", "By prompt hash", (chart, *notes))
 

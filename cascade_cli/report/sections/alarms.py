@@ -82,11 +82,10 @@ def _chart(data: Data) -> list[Block]:
         )
         for each in hashes[-_MOST:]
     ]
-    floor = None if data["floor"] is None else data["floor"]["value"]
+    floor = None if data["floor"] is None else (data["floor"]["value"], f"floor, {percent(data['floor']['value'])}")
     said = "; ".join(f"{each.label} {each.told}" for each in ranges[-5:])
-    line = "" if floor is None else " The dashed line is the floor."
     table = Table(_WATCHED, hashes[-_MOST_IN_TABLE:], title)
-    drawn: list[Block] = [range_chart("watched", title, f"{said}.{line}", ranges, table, reference=floor)]
+    drawn: list[Block] = [range_chart("watched", title, f"{said}.", ranges, table, reference=floor)]
     if len(hashes) > _MOST:
         words = f"The last {_MOST} of {len(hashes):,} prompt hashes are drawn; the table has {_MOST_IN_TABLE} at most."
         drawn.append(Paragraph(words))

@@ -232,8 +232,8 @@ def _fleet_words(fleet: Data) -> list[Block]:
         f" {settings['events_per_call']} events a call, at most {settings['max_replicas']} replicas."
     )
     if fleet["usd"] is None:
-        prices = "--cost fleet.usd_per_hour=… --cost cost.student_usd_per_hour=…"
-        return [Paragraph(how, "note"), Paragraph(f"No dollars, for nobody gave a price: {prices}.", "note")]
+        priced = "cascade report --cost fleet.usd_per_hour=2 --cost cost.student_usd_per_hour=0.4"
+        return [Paragraph(how, "note"), Commands(((priced, "the same in dollars, at prices of yours"),))]
     facts = Facts(
         (
             (dollars(fleet["usd"]), "with the student", f"over {fleet['span_s'] / 86_400:,.1f} days"),
