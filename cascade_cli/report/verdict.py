@@ -144,7 +144,7 @@ def _alarms(newest: str | None, monitor: Figures) -> Check:
     watched = next((each for each in monitor["hashes"] if each["system_prompt_hash"] == newest), None)
     labels = 0 if watched is None else watched["labels"]
     n = f"(n = {count(labels)} labels that speak)"
-    if watched is None or not labels:
+    if watched is None:
         return Check("alarms", None, f"No alarm can go off: nothing speaks of the newest prompt yet {n}.", labels)
     if monitor["floor"] is None:
         return Check("alarms", None, f"No alarm can go off: there is no floor yet {n}.", labels)
