@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -165,9 +166,16 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Return a text as it reads in Markdown, on one line, nothing in it being markup."""
+    """Return a text as it reads in Markdown, on one line: nothing in it is markup, a link, or calls anybody."""
     safe = sanitize(text).replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{character}" if character in "\\|`*_[]" else character for character in safe)
+    escaped = "".join(f"\\{character}" if character in "\\|`*_[]~$" else character for character in safe)
+    return _CALLS.sub(r"\g<0>&#8203;", _LINKS.sub(lambda found: f"&#{ord(found[0])};", escaped))
+
+
+# GitHub makes links of addresses, unless these characters are written otherwise.
+_LINKS = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+# It tells whoever is named, and links what is numbered, unless a character without width stands between.
+_CALLS = re.compile(r"@|(?<!&)#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -58,7 +58,7 @@ def monitor_blocks(data: Figures) -> tuple[Table | str, ...]:
         blocks += alarm_lines(data)
     blocks += notice_lines(data)
     if data["teacher"] is not None:
-        blocks.append(_teacher_line(data["teacher"]))
+        blocks.append(teacher_line(data["teacher"]))
     if data["rollout"] is not None:
         blocks.append(_rollout_line(data["rollout"]))
     if data["plan"]:
@@ -104,7 +104,8 @@ def _depth(alarm: Figures) -> str:
     return f"since then {value} points from the floor ({low} to {high}, n = {count(effect['n'])})"
 
 
-def _teacher_line(teacher: Figures) -> str:
+def teacher_line(teacher: Figures) -> str:
+    """How far the teacher agrees with itself, the student with it, and whether the former has fallen."""
     own, student = teacher["self_agreement"], teacher["agreement"]
     line = (
         f"The teacher agrees with itself on {percent(own['rate'])} ({interval_percent(own)}, n = {count(own['n'])});"

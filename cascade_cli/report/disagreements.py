@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,6 +23,8 @@ class Limits:
         value: characters of one field.
         fields: of one item.
         items: pairs of items: those that differ first.
+        room: characters of all their fields together, each field counting some more for itself; the first pair is shown
+            whatever it takes.
         equal: whether pairs that are equal are shown, too.
     """
 
@@ -30,15 +32,18 @@ class Limits:
     value: int
     fields: int
     items: int
+    room: int
     equal: bool = False
 
 
-BRIEF = Limits(text=2_000, value=300, fields=12, items=40)
+BRIEF = Limits(text=2_000, value=300, fields=12, items=40, room=6_000)
 """One of several on a page."""
-LONG = Limits(text=100_000, value=10_000, fields=100, items=2_000, equal=True)
+LONG = Limits(text=100_000, value=10_000, fields=100, items=2_000, room=1_000_000, equal=True)
 """One on a page of its own."""
 _MOST_NAME = 60
 """Characters of a field's name."""
+_FIELD_ROOM = 50
+"""Characters that a field takes beside its values."""
 
 Key = tuple[str, str | None, str, int]
 """Event, prompt hash, student, sample."""
@@ -139,7 +144,7 @@ def disagreement_of(row: Row, config: ScoringConfig, limits: Limits = BRIEF) -> 
     pairs = [_pair(section, each, limits) for section, found in explanation["sections"].items() for each in found]
     differing = sorted((each for each in pairs if each.verdict != "equal"), key=lambda each: not each.critical)
     equal = [each for each in pairs if each.verdict == "equal"]
-    shown_pairs = (differing + equal if limits.equal else differing)[: limits.items]
+    shown_pairs = tuple(_within(differing + equal if limits.equal else differing, limits))
     return Disagreement(
         event_id=trace.event_id,
         prompt_hash=trace.system_prompt_hash,
@@ -149,10 +154,21 @@ def disagreement_of(row: Row, config: ScoringConfig, limits: Limits = BRIEF) -> 
         agrees=explanation["agrees"],
         note=_note(explanation),
         text=None if event.content is None else cut(event.content, limits.text),
-        pairs=tuple(shown_pairs),
+        pairs=shown_pairs,
         equal=len(equal),
-        left_out=max(0, len(differing) - limits.items),
+        left_out=max(0, len(differing) - len(shown_pairs)),
     )
+
+
+def _within(pairs: Sequence[ItemPair], limits: Limits) -> Iterator[ItemPair]:
+    """As many pairs as there is room for, from the first on."""
+    room = limits.room
+    for place, pair in enumerate(pairs[: limits.items]):
+        sides = (side for field in pair.fields for side in (field.gold, field.predicted) if side is not None)
+        room -= len(pair.fields) * _FIELD_ROOM + sum(len(side.text) for side in sides)
+        if place and room < 0:
+            return
+        yield pair
 
 
 def _note(explanation: Explanation) -> str:

@@ -24,6 +24,7 @@ from cascade_cli.policy_in_force import Wanted
 from cascade_cli.records import BadRow, Row
 from cascade_cli.report.disagreements import KEY, Disagreement, Key, find_disagreements
 from cascade_cli.report.provenance import Provenance, provenance_of
+from cascade_cli.report.repeating import SWEEP, commands_of
 from cascade_cli.report.verdict import FLOOR, TARGET_RESIDUAL
 from cascade_cli.scoring import (
     PairSource,
@@ -49,7 +50,6 @@ from cascade_cli.simulate import (
 Data = Mapping[str, Any]
 """The ``data`` of a command's ``--json``."""
 _PROMPT_HASH, _DAY = "system_prompt_hash", "day"
-_SWEEP = "0:0.5:0.05"
 _SAYS_ALL = Decimal(1)
 """The sample rate at which every label of a full record speaks."""
 
@@ -86,7 +86,8 @@ class Figures:
         days: key and agreement of each day, as ``cascade score --by day``.
         simulation: as ``cascade simulate --fleet``; without the fleet where moments or times of service are unknown.
         monitor: as ``cascade monitor``.
-        newest: the prompt hash of the newest dated trace, of the last trace where none is dated.
+        newest: the prompt hash of the newest dated trace, whether the student was asked about it or not; of the last
+            pair where none is dated.
         beginnings: every dated prompt hash with the moment of its first trace, aware UTC, in their order.
         floor: what the newest prompt's agreement is held against, in (0, 1).
         worst: the events that agree least.
@@ -118,7 +119,7 @@ def rates_to_draw(given: Sequence[str], settings: Settings) -> list[str]:
         given: on the command line; one alone is in force, and is drawn beside the usual sweep.
         settings: have the rate in force where none was given.
     """
-    return [*(given or [str(settings[POLICY_SAMPLE_RATE])]), *([] if len(given) > 1 else [_SWEEP])]
+    return [*(given or [str(settings[POLICY_SAMPLE_RATE])]), *([] if len(given) > 1 else [SWEEP])]
 
 
 def gather(asked: Report, settings: Settings, console: Console) -> Figures:
@@ -171,7 +172,12 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
         beginnings=_beginnings(scored),
         floor=FLOOR if asked.floor is None else asked.floor,
         worst=(),
-        provenance=provenance_of(asked.pairs, scored, settings),
+        provenance=provenance_of(
+            asked.pairs,
+            scored,
+            settings,
+            commands_of(asked, settings, logged=simulation.logged is not None, timed=simulation.fleet),
+        ),
         warnings=tuple(dict.fromkeys((*warnings_of(scored), *simulated.warnings))),
     )
 
@@ -208,8 +214,11 @@ def _is_timed(scored: Scored) -> bool:
 def _newest(scored: Scored) -> str | None:
     if scored.figures.is_empty():
         return None
-    place = scored.figures["created_at"].arg_max()
-    newest: str | None = scored.figures["system_prompt_hash"][-1 if place is None else place]
+    made, names = scored.figures["created_at"], scored.figures["system_prompt_hash"]
+    place, passed_over = made.arg_max(), scored.newest_not_asked
+    if passed_over is not None and (place is None or passed_over[0] > made[place]):
+        return passed_over[1]
+    newest: str | None = names[-1 if place is None else place]
     return newest
 
 
@@ -226,7 +235,7 @@ def find_worst(
     settings: Settings,
     advance: Callable[[int], None] = lambda _rows: None,
 ) -> tuple[Disagreement, ...]:
-    """The least agreeing answers that have items: of the others there is nothing to lay side by side.
+    """The least agreeing of the answers that have items and differ: of the others there is nothing to lay side by side.
 
     Args:
         asked: how many.
@@ -235,7 +244,13 @@ def find_worst(
         settings: where the workspace is.
         advance: told of every row that is read again.
     """
-    beside = pl.col("scorable") & ~pl.col("missing_output") & ~pl.col("invalid_json") & ~pl.col("empty")
+    beside = (
+        pl.col("scorable")
+        & (pl.col("agreement") < 1)
+        & ~pl.col("missing_output")
+        & ~pl.col("invalid_json")
+        & ~pl.col("empty")
+    )
     order = ["agreement", "event_id"]
     lowest = scored.figures.select(*KEY, "agreement", kept=beside).filter("kept").bottom_k(asked.worst, by=order)
     wanted: list[Key] = lowest.sort(order).select(KEY).rows()

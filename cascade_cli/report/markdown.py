@@ -14,11 +14,13 @@ from cascade_cli.report.verdict import Verdict
 from cascade_cli.report.words import brief, ratio
 
 _MARKS = {"equal": "=", "accepted": "≈", "unmatched": "✗"}
+MOST = 65_000
+"""Characters of a page; GitHub refuses a comment of more than 65,536."""
 _PASSED = {True: "✓ holds", False: "✗ does not hold", None: "? not known"}
 
 
 def render_markdown(title: str, sections: Sequence[Section], verdict: Verdict | None, *, made: str) -> str:
-    """The same page in GitHub's Markdown; charts are their tables.
+    """The same page in GitHub's Markdown; charts are their tables, and events are shown as a comment has room for them.
 
     Args:
         title: of the page.
@@ -26,12 +28,16 @@ def render_markdown(title: str, sections: Sequence[Section], verdict: Verdict | 
         verdict: stands on top; None where there is nothing to judge.
         made: when, in words.
     """
-    lines = [f"# {markdown_text(title)}", f"Made {made}."]
-    if verdict is not None:
-        lines += _verdict(verdict)
+    head = [f"# {markdown_text(title)}", f"Made {made}.", *(_verdict(verdict) if verdict is not None else ())]
+    rest = len(_page(head, sections, room=0))
+    return _page(head, sections, room=MOST - rest)
+
+
+def _page(head: Sequence[str], sections: Sequence[Section], room: int) -> str:
+    lines = list(head)
     for section in sections:
         lines.append(f"## {markdown_text(section.title)}")
-        lines += (text for block in section.blocks for text in _block(block))
+        lines += (text for block in section.blocks for text in _block(block, room))
     return "\n\n".join(lines) + "\n"
 
 
@@ -41,7 +47,7 @@ def _verdict(verdict: Verdict) -> list[str]:
     return [f"## {markdown_text(verdict.headline)}", checks, *_folded("What this does not know", unknown)]
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, room: int) -> Iterator[str]:
     match block:
         case Paragraph():
             yield markdown_text(block.words)
@@ -59,8 +65,18 @@ def _block(block: Block) -> Iterator[str]:
         case Chart():
             yield from _folded(block.title, _table(block.table))
         case Diffs():
-            for event in block.events:
-                yield from _diff(event)
+            yield from _diffs(block.events, room)
+
+
+def _diffs(events: Sequence[Disagreement], room: int) -> Iterator[str]:
+    """The events for which there is room, and how many are left out."""
+    for place, event in enumerate(events):
+        told = "\n\n".join(_diff(event))
+        room -= len(told) + 2
+        if room < 0:
+            yield f"{len(events) - place:,} more events are left out: GitHub takes comments of {MOST:,} characters."
+            return
+        yield told
 
 
 def _folded(summary: str, inside: str) -> list[str]:
@@ -82,9 +98,8 @@ def _diff(event: Disagreement) -> Iterator[str]:
         yield from _folded("The event's text", fenced(event.text))
     if event.pairs:
         yield "| | field | teacher | student |\n| --- | --- | --- | --- |\n" + "".join(_rows(event.pairs))
-    yield f"{event.equal} pairs of items are equal on both sides" + (
-        f"; {event.left_out} more that differ are left out." if event.left_out else "."
-    )
+    more = f"; {event.left_out:,} more that differ are left out" if event.left_out else ""
+    yield f"Pairs of items that are equal on both sides: {event.equal:,}{more}."
 
 
 def _rows(pairs: Iterable[ItemPair]) -> Iterator[str]:

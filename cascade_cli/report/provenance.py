@@ -13,6 +13,7 @@ from cascade_cli import __version__
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.recording import shown_settings
 from cascade_cli.redaction import MASK
+from cascade_cli.report.repeating import Command
 from cascade_cli.scoring import PairSource, Scored
 from cascade_cli.workspace import Run, Workspace
 
@@ -35,6 +36,7 @@ class Provenance:
         last_at: of the last.
         students: their names.
         settings: key -> value and origin, secrets masked.
+        commands: which print the figures again.
         runs: the latest of the workspace, newest first.
     """
 
@@ -49,6 +51,7 @@ class Provenance:
     last_at: datetime | None
     students: tuple[str, ...]
     settings: Mapping[str, tuple[str | None, str]]
+    commands: tuple[Command, ...]
     runs: tuple[Run, ...] = ()
 
     @property
@@ -59,7 +62,7 @@ class Provenance:
         return shlex.quote(self.source) if self.source_bytes is not None else f"--workspace {shlex.quote(self.source)}"
 
 
-def provenance_of(pairs: PairSource, scored: Scored, settings: Settings) -> Provenance:
+def provenance_of(pairs: PairSource, scored: Scored, settings: Settings, commands: tuple[Command, ...]) -> Provenance:
     """Note where scored pairs came from, now; the run is the caller's to know."""
     dated = scored.figures["created_at"].drop_nulls()
     file = None if pairs.location is None else Path(pairs.location)
@@ -76,6 +79,7 @@ def provenance_of(pairs: PairSource, scored: Scored, settings: Settings) -> Prov
         last_at=dated.max(),  # type: ignore[arg-type]
         students=tuple(sorted(scored.figures["student_model"].unique())),
         settings={key: (value, origins[key]) for key, value in shown_settings(settings).items()},
+        commands=commands,
         runs=() if file else _runs(settings[WORKSPACE_PATH]),
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cascade_cli.config import WORKSPACE_PATH, Settings
 from cascade_cli.console import Console, Format, Output, Page, Result, write_file
-from cascade_cli.errors import CascadeError, NothingEvaluated, UsageError
+from cascade_cli.errors import DependencyError, NothingEvaluated, UsageError
 from cascade_cli.report.figures import Figures, Report, gather
 from cascade_cli.report.markdown import render_markdown
 from cascade_cli.report.parts import Section
@@ -32,17 +32,13 @@ def run_report(asked: Report, settings: Settings, console: Console) -> Result:
     """
     if asked.pairs.location == "-":
         raise UsageError("A report reads its pairs twice, and standard input cannot be.", hint="Give it a file.")
-    figures = _figures(asked, settings, console)
-    now = datetime.now(UTC) if figures is None else figures.provenance.made_at
+    found = _figures(asked, settings, console)
+    figures = redacted(found) if found is not None and asked.redact else found
     if figures is None or figures.empty:
-        source = asked.pairs.location or str(settings[WORKSPACE_PATH])
-        page = _page(nothing_yet("the input" if asked.redact else source), None, asked, console.output, now)
-        failure = NothingEvaluated("There is no recorded pair to report on.", hint="The page says what to run.")
-        return _result(page, None, None, failure)
-    shown = redacted(figures) if asked.redact else figures
-    verdict = verdict_of(shown, asked)
-    page = _page(sections_of(shown), verdict, asked, console.output, now)
-    return _result(page, shown, verdict, None)
+        return _nothing(asked, settings, console.output, figures)
+    verdict = verdict_of(figures, asked)
+    page = _page(sections_of(figures), verdict, asked, console.output, figures.provenance.made_at)
+    return _result(page, figures, verdict)
 
 
 def _figures(asked: Report, settings: Settings, console: Console) -> Figures | None:
@@ -50,6 +46,16 @@ def _figures(asked: Report, settings: Settings, console: Console) -> Figures | N
     if asked.pairs.location is None and not Workspace.exists(settings[WORKSPACE_PATH]):
         return None
     return gather(asked, settings, console)
+
+
+def _nothing(asked: Report, settings: Settings, output: Output, figures: Figures | None) -> Result:
+    """A page that says what to run; the figures, where there are any, are those of no pair."""
+    source = "the input" if asked.redact else asked.pairs.location or str(settings[WORKSPACE_PATH])
+    narrowed = asked.pairs.since is not None or asked.pairs.student_model is not None
+    sections = nothing_yet(source, {} if figures is None else figures.score, narrowed=narrowed)
+    page = _page(sections, None, asked, output, datetime.now(UTC))
+    failure = NothingEvaluated("There is no recorded pair to report on.", hint="The page says what to run.")
+    return replace(_result(page, None, None), failure=failure, warnings=() if figures is None else figures.warnings)
 
 
 def verdict_of(figures: Figures, asked: Report) -> Verdict:
@@ -67,9 +73,17 @@ def _page(sections: Sequence[Section], verdict: Verdict | None, asked: Report, o
         page = Page(render_page(TITLE, sections, verdict, made=made, redacted=asked.redact), path)
     if path is not None:
         if path.parent == _FOLDER:
-            path.parent.mkdir(exist_ok=True)
+            _make_folder()
         write_file(path, [page.text])
     return page
+
+
+def _make_folder() -> None:
+    try:
+        _FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        hint = "Say with -o FILE.html where the report goes."
+        raise DependencyError(f"Cannot make the folder {_FOLDER}: {error.strerror}.", hint=hint) from error
 
 
 def _place(output: Output, now: datetime) -> tuple[Format, Path | None]:
@@ -81,7 +95,7 @@ def _place(output: Output, now: datetime) -> tuple[Format, Path | None]:
     return Format.HTML, _FOLDER / f"report-{now:%Y%m%d-%H%M%S}.html"
 
 
-def _result(page: Page, figures: Figures | None, verdict: Verdict | None, failure: CascadeError | None) -> Result:
+def _result(page: Page, figures: Figures | None, verdict: Verdict | None) -> Result:
     size = len(page.text.encode())
     data: dict[str, object] = {
         "path": None if page.path is None else str(page.path),
@@ -92,7 +106,7 @@ def _result(page: Page, figures: Figures | None, verdict: Verdict | None, failur
     told = f"{page.path} ({size:,} bytes)" if verdict is None else f"{verdict.headline}\n{page.path} ({size:,} bytes)"
     run_id = None if figures is None else figures.provenance.run_id
     warnings = () if figures is None else figures.warnings
-    return Result(data, (told,), warnings=warnings, run_id=run_id, failure=failure, page=page)
+    return Result(data, (told,), warnings=warnings, run_id=run_id, page=page)
 
 
 def figures_document(figures: Figures) -> Mapping[str, object]:

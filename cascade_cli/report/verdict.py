@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cascade_cli.report.words import count, interval, name_of, percent
+from cascade_cli.report.words import count, exact_percent, interval, name_of, percent
 from cascade_cli.stats.estimates import INSUFFICIENT
 
 Figures = Mapping[str, Any]
 Answer = Literal["yes", "no", "unknown"]
 FLOOR = 0.85
 """Agreement that is asked for where nobody says: a service level for the lower bound, in (0, 1)."""
+ALARMS = ("floor_alarm", "change_alarm")
+"""Where the monitor's figures of a prompt have its alarms."""
 TARGET_RESIDUAL = 0.05
 """Most that may stay in the graph and be wrong where nobody says: for the upper bound, in [0, 1]."""
 
@@ -70,7 +72,7 @@ def judge(newest: str | None, score: Figures, simulation: Figures, monitor: Figu
     """Judge the student under the prompt in force.
 
     Args:
-        newest: hash of the newest dated trace.
+        newest: hash of the newest dated trace; it may have no pair yet.
         score: of ``cascade score --by-prompt-hash``.
         simulation: of ``cascade simulate``.
         monitor: of ``cascade monitor``.
@@ -82,11 +84,13 @@ def judge(newest: str | None, score: Figures, simulation: Figures, monitor: Figu
         _alarms(newest, monitor),
     )
     answer = _answer(checks)
-    return Verdict(answer, _HEADLINES[answer], newest, checks, _unknown(score, simulation, monitor))
+    carried = None if (escalated := simulation["escalation"]["rate"]) is None else 1 - escalated
+    headline = _HEADLINES[answer].format(carried=percent(carried))
+    return Verdict(answer, headline, newest, checks, _unknown(score, simulation, monitor))
 
 
 _HEADLINES: Mapping[Answer, str] = {
-    "yes": "Yes: under this policy the student may carry the bulk.",
+    "yes": "Yes: under this policy the student may carry {carried} of the events.",
     "no": "No: the student may not carry the bulk as things stand.",
     "unknown": "Nobody can say yet: there is too little to decide by.",
 }
@@ -99,42 +103,57 @@ def _answer(checks: Sequence[Check]) -> Answer:
 
 
 def _agreement(newest: str | None, score: Figures, floor: float) -> Check:
-    group = next((each for each in score["groups"] if each["key"]["system_prompt_hash"] == newest), score["total"])
+    group = next((each for each in score["groups"] if each["key"]["system_prompt_hash"] == newest), None)
+    if group is None or not group["agreement"]["n"]:
+        told = f"Under the newest prompt {name_of(newest)} no event is scored yet (n = 0)."
+        return Check("agreement", None, told, 0)
     found = group["agreement"]
     enough = found["n"] >= INSUFFICIENT and found["low"] is not None
     told = (
         f"Under the newest prompt {name_of(newest)} the student agrees with the teacher on"
         f" {percent(found['rate'])} of the events ({interval(found)}, n = {count(found['n'])});"
-        f" the lower bound must reach {percent(floor)}."
+        f" the lower bound must reach {exact_percent(floor)}{_told_apart(found['low'], floor)}."
     )
     return Check("agreement", found["low"] >= floor if enough else None, told, found["n"])
 
 
 def _residual(simulation: Figures, target: float) -> Check:
     found = simulation["residual_disagreement"]
+    if found["rate"] is None:
+        told = "What the policy lets stand has no label, so nobody knows how much of it is wrong (n = 0)."
+        return Check("residual", None, told, 0)
+    if simulation["escalation"]["rate"] == 1:
+        told = "The policy lets no event stand: nothing stays wrong, and the student carries nothing"
+        return Check("residual", None, f"{told} (n = {count(found['n'])}).", found["n"])
     enough = found["n"] >= INSUFFICIENT and found["high"] is not None
     told = (
         f"Over all prompts the policy lets {percent(found['rate'])} of the events stand although they are wrong"
-        f" ({interval(found)}, n = {count(found['n'])}); the upper bound may be {percent(target)} at most."
+        f" ({interval(found)}, n = {count(found['n'])});"
+        f" the upper bound may be {exact_percent(target)} at most{_told_apart(found['high'], target)}."
     )
     return Check("residual", found["high"] <= target if enough else None, told, found["n"])
+
+
+def _told_apart(bound: float | None, limit: float) -> str:
+    """The bound again, where rounding would hide on which side of the limit it lies."""
+    hidden = bound is not None and bound != limit and percent(bound) == percent(limit)
+    return f", and is {bound:.5%}" if hidden else ""
 
 
 def _alarms(newest: str | None, monitor: Figures) -> Check:
     watched = next((each for each in monitor["hashes"] if each["system_prompt_hash"] == newest), None)
     labels = 0 if watched is None else watched["labels"]
-    if watched is None or monitor["floor"] is None:
-        return Check("alarms", None, "Nothing watches over the newest prompt: there is no floor yet.", labels)
-    gone_off = [name for name in ("floor_alarm", "change_alarm") if has_gone_off(watched[name])]
     n = f"(n = {count(labels)} labels that speak)"
-    if gone_off:
-        return Check(
-            "alarms", False, f"The alarm has gone off: agreement has fallen under the newest prompt {n}.", labels
-        )
+    if watched is None:
+        return Check("alarms", None, f"No alarm can go off: nothing speaks of the newest prompt yet {n}.", labels)
+    if monitor["floor"] is None:
+        return Check("alarms", None, f"No alarm can go off: there is no floor yet {n}.", labels)
+    if any(has_gone_off(watched[name]) for name in ALARMS):
+        told = f"The alarm has gone off: agreement has fallen under the newest prompt {n}."
+        return Check("alarms", False, told, labels)
     if watched["insufficient"]:
-        return Check(
-            "alarms", None, f"No alarm under the newest prompt, but it has too few labels to tell {n}.", labels
-        )
+        told = f"No alarm under the newest prompt, but it has too few labels to tell {n}."
+        return Check("alarms", None, told, labels)
     return Check("alarms", True, f"No alarm under the newest prompt {n}.", labels)
 
 

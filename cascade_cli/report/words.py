@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from cascade_cli.report.cutting import cut
-from cascade_cli.scoring.tables import count, interval_percent, percent, ratio
+from cascade_cli.scoring.tables import count, interval_percent, percent, prompt_hash, ratio
 
-__all__ = ["brief", "count", "dollars", "estimate", "interval", "name_of", "number", "percent", "ratio", "sentence"]
+__all__ = [
+    "brief",
+    "count",
+    "dollars",
+    "estimate",
+    "exact_percent",
+    "interval",
+    "name_of",
+    "number",
+    "percent",
+    "ratio",
+    "sentence",
+]
 _LARGE = 1000.0
 _LONGEST_NAME = 64
 _LONGEST_LINE = 200
@@ -33,6 +45,11 @@ def number(value: object) -> str:
     return f"{value:,.3g}" if isinstance(value, float) and abs(value) < _LARGE else count(_whole(value))
 
 
+def exact_percent(share: object) -> str:
+    """A share that somebody chose, as they chose it: to six digits."""
+    return f"{100 * share:.6g}%" if isinstance(share, float) else "—"
+
+
 def dollars(value: object) -> str:
     """An amount of money."""
     if not isinstance(value, float):
@@ -45,9 +62,9 @@ def brief(text: str | None) -> str:
     return "—" if text is None else str(cut(text, _LONGEST_LINE))
 
 
-def name_of(prompt_hash: str | None) -> str:
-    """What a prompt is called in a sentence: its hash, cut where somebody put a novel there."""
-    return "(no hash)" if prompt_hash is None else str(cut(prompt_hash, _LONGEST_NAME))
+def name_of(name: str | None) -> str:
+    """What a prompt is called: of a whole SHA-256 the first digits, and cut where somebody put a novel there."""
+    return "(no hash)" if name is None else str(cut(prompt_hash(name), _LONGEST_NAME))
 
 
 def sentence(told: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -110,6 +111,7 @@ class Scored:
             figures; the last of equal keys.
         tally: counts by a property of items, ``pair`` being a line of ``figures``; empty unless asked for.
         not_asked: traces whose student was not asked.
+        newest_not_asked: moment, aware UTC, and prompt hash of the newest of them; None where none is dated.
         bad_rows: rows that could not be read.
         first_bad: the first few of them.
         repeated: pairs that a later one of the same key replaced.
@@ -122,6 +124,7 @@ class Scored:
     bad_rows: int
     first_bad: tuple[BadRow, ...]
     repeated: int
+    newest_not_asked: tuple[datetime, str | None] | None = None
     cached: int = 0
 
 
@@ -171,6 +174,7 @@ class Intake:
             known: whose figures are known; None where none are.
         """
         self.not_asked = 0
+        self.newest_not_asked: tuple[datetime, str | None] | None = None
         self.bad_rows = 0
         self.first_bad: list[BadRow] = []
         self._rows = rows
@@ -185,9 +189,15 @@ class Intake:
                 if len(self.first_bad) < _BAD_ROWS_SHOWN:
                     self.first_bad.append(row)
             elif row.answer is None:
-                self.not_asked += 1
+                self._pass_over(row)
             else:
                 yield row, self._known.line_of(pair_key(row))
+
+    def _pass_over(self, row: Row) -> None:
+        self.not_asked += 1
+        made, newest = row.trace.created_at, self.newest_not_asked
+        if made is not None and (newest is None or made > newest[0]):
+            self.newest_not_asked = made, row.trace.system_prompt_hash
 
 
 def pair_key(row: Row) -> tuple[str, str, str, int]:
@@ -238,6 +248,7 @@ def assemble(chunks: Iterable[Chunk], intake: Intake, request: Request, known: p
         intake.not_asked,
         intake.bad_rows,
         tuple(intake.first_bad),
+        newest_not_asked=intake.newest_not_asked,
         repeated=len(numbered) - len(kept),
         cached=len(kept) - kept[_KNOWN_LINE].null_count(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,6 +26,7 @@ HOSTILE = [
     "{{ 7 * 7 }}{% raw %}{{ config }}",
     "--></noscript><iframe srcdoc='x'>",
     "\u202eright to left\u202c \x00 nul \x1b[31m escape \ud83d\ude00",
+    "@someone #1 GH-2 owner/repo#3 https://leaves.example www.leaves.example someone@leaves.example",
     "| a | b |\n| --- |\n`tick` ``two`` [link](http://x.example) @someone **bold** <b>",
     "` <b>one tick</b> [link](http://x.example)",
     "```\n</details><b>a fence</b> [link](http://x.example)\n```",
@@ -85,6 +87,20 @@ def pair(number: int, text: str, **more: Any) -> str:
     return json.dumps(line) + "\n"
 
 
+def agreeing_pairs(number: int) -> list[str]:
+    """Recorded pairs of two equal answers under one prompt."""
+    said = {"entities": [{"name": "Acme"}]}
+    return [
+        json.dumps(
+            {
+                "event_id": f"e{n}", "system_prompt_hash": "one", "created_at": f"2026-06-{n % 28 + 1:02}T09:00:00Z",
+                "raw_response": said, "student_response": said, "event": {"id": f"e{n}", "content": "Acme"},
+            }
+        ) + "\n"
+        for n in range(number)
+    ]  # fmt: skip
+
+
 def write(path: Path, lines: list[str]) -> str:
     path.write_text("".join(lines), encoding="utf-8")
     return str(path)
@@ -112,6 +128,48 @@ def test_every_figure_is_that_of_the_command_that_shows_it(say: Saying, reported
     simulated = data_of(say, "simulate", PAIRS, *rates, "--fleet", "--target-residual", "0.05")
     assert figures["simulation"] == simulated
     assert figures["monitor"] == data_of(say, "monitor", PAIRS, "--sample-rate", "1")
+
+
+QUESTIONS = [
+    [],
+    ["--since", "2026-06-10", "--preset", "strict", "--floor", "0.8", "--target-residual", "0.1"],
+    ["--vip-arena", "sales,hr", "--high-value", "decision", "--salt", "another one", "--burn-in-events", "50"],
+    ["--sample-rate", "0.1", "--sample-rate", "0.2", "--without-gate", "student_empty", "--cluster-by", "arena"],
+    ["--verifier-threshold", "0.5", "--cost", "fleet.usd_per_hour=2", "--cost", "cost.student_usd_per_hour=0.5"],
+]
+
+
+@pytest.mark.parametrize("flags", QUESTIONS)
+def test_the_commands_on_the_page_print_its_figures(say: Saying, tmp_path: Path, flags: list[str]) -> None:
+    with gzip.open(PAIRS, "rt", encoding="utf-8") as file:
+        source = write(tmp_path / "some pairs.jsonl", list(file)[::4])
+    found = data_of(say, "report", source, *flags, "-o", "page.html")
+    page = structure((tmp_path / "page.html").read_text(encoding="utf-8"))
+    printed = [printed_by(say, line) for line in commands_on(page)]
+    told = "".join(page.text)
+    assert ("without the gates" in told) is ("without the gates student_empty." in told) is ("--without-gate" in flags)
+    assert ("the first 50 of a prompt all sampled" in told) is ("--burn-in-events" in flags)
+    figures = found["figures"]
+    days = [{"key": day["key"], "agreement": day["agreement"]} for day in printed[1]["groups"]]
+    assert (printed[0], days) == (figures["score"], figures["days"])
+    assert (printed[2], printed[3]) == (figures["simulation"], figures["monitor"])
+
+
+def commands_on(page: Structure) -> list[str]:
+    """The commands of a page that print its figures again."""
+    lines = [line for line in page.text if re.search("cascade (score|simulate|monitor) .* --json$", line)]
+    assert len(lines) == 4
+    return lines
+
+
+def printed_by(say: Saying, line: str) -> Any:
+    """The data of a command as a shell would run it."""
+    words = shlex.split(line)
+    place = words.index("cascade")
+    with pytest.MonkeyPatch.context() as patch:
+        for word in words[:place]:
+            patch.setenv(*word.split("=", 1))
+        return data_of(say, *words[place + 1 : -1])
 
 
 def test_the_worst_events_are_told_as_their_explanation_tells_them(
@@ -190,6 +248,7 @@ def test_no_element_or_attribute_comes_from_the_data(say: Saying, tmp_path: Path
     # A text that is cut, or holds no line, may have fewer marks, never more.
     assert found <= expected | {("span", "class"), ("mark", "class")}
     assert len(pages[1]) < 500_000
+    assert "x" * 2_001 not in pages[1]
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", pages[1])
 
 
@@ -204,7 +263,10 @@ def test_an_unexpected_value_of_any_sort_is_shown_as_text(say: Saying, tmp_path:
 def test_markdown_keeps_hostile_text_in_its_place(say: Saying, tmp_path: Path) -> None:
     for text in HOSTILE:
         say("report", write(tmp_path / "p.jsonl", [pair(1, text), pair(2, text)]), "-o", "page.md")
-        outside = without_code((tmp_path / "page.md").read_text(encoding="utf-8"))
+        page = (tmp_path / "page.md").read_text(encoding="utf-8")
+        assert len(page) <= 65_536
+        outside = without_code(page)
+        assert not re.findall(r"@\w|(?<!&)#\d|\bGH-\d|://|\bwww\.", outside)
         assert set(re.findall(r"(?<!\\)<(/?\w+)", outside)) <= {"details", "/details", "summary", "/summary"}
         assert "[link](" not in outside
         rows = [line for line in outside.splitlines() if line.startswith("|")]
@@ -234,13 +296,28 @@ def test_redaction_leaves_no_word_of_people_or_models(say: Saying, tmp_path: Pat
     ]
     source = write(tmp_path / f"{sentinel}.jsonl", lines)
     for form in ("page.html", "page.md"):
-        status, told, err = say("report", source, "--redact", "--vip-arena", f"{sentinel} 1", "-o", form)
+        flags = ["--redact", "--vip-arena", f"{sentinel} 1", "--floor", "0.9"]
+        status, told, err = say("report", source, *flags, "-o", form)
         assert status == 0
         assert sentinel not in err
         assert sentinel not in json.dumps(told).replace(form, "")
         assert sentinel not in (tmp_path / form).read_text(encoding="utf-8")
     assert told["figures"]["score"]["total"]["kinds"]["missing"] > 0
     assert told["figures"]["worst"][0]["pairs"][0]["kind"]
+    assert re.fullmatch("[0-9a-f]{12}", told["figures"]["monitor"]["hashes"][0]["floor_alarm"]["event_id"])
+
+
+def test_redaction_leaves_no_word_that_somebody_chose(say: Saying, tmp_path: Path) -> None:
+    say("pull", write(tmp_path / "p.jsonl", [pair(n, "word") for n in range(3)]), "--workspace", "sentinel")
+    (tmp_path / "cascade.toml").write_text('[live]\nmetrics_host = "sentinel.example"\n', encoding="utf-8")
+    flags = ["--vip-arena", "sentinel", "--high-value", "sentinel,decision", "--salt", "sentinel"]
+    flags += ["--cluster-by", "attributes.sentinel", "--workspace", "sentinel"]
+    for form in ("page.html", "page.md"):
+        status, told, err = say("report", "--redact", *flags, "-o", form)
+        page = (tmp_path / form).read_text(encoding="utf-8")
+        assert status == 0
+        assert "sentinel" not in (json.dumps(told) + page + err).lower()
+        assert "high value: decision, ***" in page.replace("\\*", "*")
 
 
 def test_without_redaction_the_same_words_are_there(say: Saying, tmp_path: Path) -> None:
@@ -256,6 +333,112 @@ def test_without_data_the_page_says_what_to_run(say: Saying, tmp_path: Path) -> 
     assert "cascade pull --since 7d" in "".join(structure(page).text)
     empty = write(tmp_path / "empty.jsonl", [])
     assert say("report", empty, "-o", "page.html")[0] == 5
+
+
+def test_without_data_the_page_says_what_was_passed_over_and_why(say: Saying, tmp_path: Path) -> None:
+    asked_nobody = {key: value for key, value in json.loads(pair(1, "word")).items() if key != "student_response"}
+    lines = [json.dumps({"event_id": "e0"}) + "\n"] * 3 + [json.dumps(asked_nobody) + "\n"] * 2
+    source = write(tmp_path / "p.jsonl", lines)
+    for flags, warned in ([], True), (["--redact"], False):
+        status, _, err = say("report", source, *flags, "-o", "page.html")
+        text = " ".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+        assert (status, "expected text or an object" in err) == (5, warned)
+        assert "Passed over: 3 rows that cannot be read" in text
+        assert "Passed over: 2 rows without a student's answer" in text
+        assert "--since" not in text.partition("Passed over")[2].partition("cascade demo")[0]
+    say("report", write(tmp_path / "p.jsonl", [pair(1, "word")]), "--since", "2030-01-01", "-o", "page.html")
+    assert "Only what --since" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_newer_prompt_about_which_nobody_asked_the_student_leaves_the_verdict_open(
+    say: Saying, tmp_path: Path
+) -> None:
+    answered = agreeing_pairs(400)
+    newer = [
+        json.dumps({"event_id": f"n{n}", "system_prompt_hash": "two", "created_at": made, "raw_response": {}}) + "\n"
+        for n, made in enumerate(["2026-07-01T09:00:00Z", "2026-07-02T09:00:00Z"])
+    ]
+    source = write(tmp_path / "p.jsonl", [*newer, *answered])
+    say("pull", source)
+    for asked in ([source], []):
+        found = data_of(say, "report", *asked, "-o", "page.html")
+        assert (found["verdict"]["answer"], found["verdict"]["prompt_hash"]) == ("unknown", "two")
+        assert "asked about none of its events" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert data_of(say, "report", write(tmp_path / "p.jsonl", answered), "-o", "p.html")["verdict"]["answer"] == "yes"
+
+
+def test_where_nothing_is_scored_the_page_says_so_and_claims_nothing(say: Saying, tmp_path: Path) -> None:
+    lines = [pair(n, "word", raw_response="no extraction {") for n in range(40)]
+    status, found, _ = say("report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")
+    text = " ".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+    assert (status, found["verdict"]["answer"]) == (0, "unknown")
+    assert text.count("No event is scored") == 2
+    for false in ("created_at is missing", "No difference at all", "nan", "None of"):
+        assert false not in text
+
+
+def test_a_trace_of_the_future_makes_the_page_doubt_which_prompt_is_the_newest(say: Saying, tmp_path: Path) -> None:
+    for year, doubted in ((2026, False), (2999, True)):
+        source = write(tmp_path / "p.jsonl", [pair(1, "word", created_at=f"{year}-01-02T09:00:00Z")])
+        say("report", source, "-o", "page.html")
+        assert ("a clock was wrong" in (tmp_path / "page.html").read_text(encoding="utf-8")) is doubted
+
+
+def test_what_the_teacher_reaches_with_itself_stands_beside_the_alarms(say: Saying, tmp_path: Path) -> None:
+    (tmp_path / "cascade.toml").write_text("[policy]\nteacher_twice_rate = 1\n", encoding="utf-8")
+    again = {"created_at": "2026-06-19T09:00:00Z", "raw_response": {"entities": [{"name": "other"}]}}
+    lines = [pair(n, "word", **more) for n in range(2) for more in ({}, again if n else {"created_at": "2026-06-19"})]
+    found = data_of(say, "report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")["figures"]["monitor"]
+    assert (found["teacher"]["n"], found["teacher"]["self_agreement"]["rate"]) == (2, 0.5)
+    assert "The teacher agrees with itself on 50.0%" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_agrees_is_never_shown_among_the_worst(say: Saying, tmp_path: Path) -> None:
+    said = {"entities": [{"name": "Acme"}]}
+    lines = [pair(n, "word", raw_response=said, student_response=said) for n in range(20)]
+    source = write(tmp_path / "p.jsonl", [*lines, pair(99, "word")])
+    (event,) = data_of(say, "report", source, "-o", "p.html")["figures"]["worst"]
+    assert event["event_id"] == "e99"
+
+
+def test_hundreds_of_alarms_are_told_in_part_and_counted(say: Saying, tmp_path: Path) -> None:
+    lines = [
+        pair(n, "word", system_prompt_hash=f"p{n // 30:02}", created_at=f"2026-06-01T{n // 60:02}:{n % 60:02}:00Z")
+        for n in range(30 * 40)
+    ]
+    source = write(tmp_path / "p.jsonl", lines)
+    figures = data_of(say, "report", source, "--floor", "0.9", "-o", "page.html")["figures"]
+    assert sum(each["floor_alarm"]["alarmed_at_label"] is not None for each in figures["monitor"]["hashes"]) == 40
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("is below the floor: ") <= 25
+    assert "like these of earlier prompts are left out" in page
+    assert page.count('class="marker-label alarm"') == 2 * 12
+
+
+def test_events_of_many_long_items_stay_within_what_a_page_bears(say: Saying, tmp_path: Path) -> None:
+    long = '"<&' * 200
+    lines = []
+    for n in range(10):
+        gold, predicted = (
+            {"entities": [{"name": f"{who} {k}", **{f"f{j}": f"{who}{j}{long}" for j in range(12)}} for k in range(20)]}
+            for who in ("a", "zz")
+        )
+        lines.append(pair(n, long, raw_response=gold, student_response=predicted))
+    found = data_of(say, "report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")
+    assert found["bytes"] < 500_000
+    for event in found["figures"]["worst"]:
+        assert event["pairs"]
+        assert event["left_out"] == 40 - len(event["pairs"])
+    say("report", str(tmp_path / "p.jsonl"), "-o", "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert len(page) <= 65_536
+    shown, left_out = page.count("\n### "), int(re.findall(r"(\d+) more events are left out", page)[0])
+    assert (shown + left_out, shown > 0) == (10, True)
+
+
+def test_a_moment_before_all_records_breaks_no_chart(say: Saying, tmp_path: Path) -> None:
+    lines = [pair(n, "word", created_at=f"{year:04}-03-01T00:00:00Z") for n, year in enumerate((1, 50, 500, 9999))]
+    assert say("report", write(tmp_path / "p.jsonl", lines), "-o", "page.html")[0] == 0
 
 
 @pytest.mark.parametrize("missing", [[], ["created_at"], ["llm_chunk_ms"], ["event"], ["system_prompt_hash"]])
@@ -288,16 +471,7 @@ def test_a_text_of_ten_megabytes_is_cut_and_counted(say: Saying, tmp_path: Path)
 def test_the_verdict_follows_the_newest_prompt(say: Saying, tmp_path: Path) -> None:
     found = data_of(say, "report", PAIRS, "-o", "page.html")["verdict"]
     assert (found["answer"], found["prompt_hash"]) == ("no", "c40d9e")
-    agreeing = {"entities": [{"name": "Acme"}]}
-    lines = [
-        json.dumps(
-            {
-                "event_id": f"e{n}", "system_prompt_hash": "one", "created_at": f"2026-06-{n % 28 + 1:02}T09:00:00Z",
-                "raw_response": agreeing, "student_response": agreeing, "event": {"id": f"e{n}", "content": "Acme"},
-            }
-        ) + "\n"
-        for n in range(400)
-    ]  # fmt: skip
+    lines = agreeing_pairs(400)
     found = data_of(say, "report", write(tmp_path / "good.jsonl", lines), "-o", "page.html")["verdict"]
     assert (found["answer"], [check["passed"] for check in found["checks"]]) == ("yes", [True, True, True])
     few = data_of(say, "report", write(tmp_path / "few.jsonl", lines[:20]), "-o", "page.html")["verdict"]
@@ -324,7 +498,10 @@ def test_a_workers_log_is_weighed_as_such(say: Saying, tmp_path: Path) -> None:
     weighed = data_of(say, "simulate", log, "--logged-rate", "0.05", *rates, "--target-residual", "0.05")
     assert figures["simulation"] == weighed
     assert figures["monitor"] == data_of(say, "monitor", log, "--sample-rate", "0.05")
-    assert "worker's log" in "".join(structure((tmp_path / "page.html").read_text(encoding="utf-8")).text)
+    page = structure((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "worker's log" in "".join(page.text)
+    printed = [printed_by(say, line) for line in commands_on(page)[2:]]
+    assert printed == [figures["simulation"], figures["monitor"]]
 
 
 def test_answers_of_several_students_are_told_apart_first(say: Saying, tmp_path: Path) -> None:
@@ -343,6 +520,12 @@ def test_the_page_goes_where_it_was_asked_to(say: Saying, tmp_path: Path) -> Non
     assert say.table("report", source, "--format", "html").startswith("<!doctype html>")
     status, _, err = say("report", "-", "-o", "page.html")
     assert (status, "twice" in err) == (2, True)
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(say: Saying, tmp_path: Path) -> None:
+    (tmp_path / "reports").touch()
+    status, _, err = say("report", write(tmp_path / "p.jsonl", [pair(1, "word")]))
+    assert (status, "reports" in err, "-o FILE.html" in err) == (4, True, True)
 
 
 def test_the_committed_example_is_what_its_command_makes(say: Saying, tmp_path: Path) -> None:

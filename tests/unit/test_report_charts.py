@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from importlib.resources import files
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cascade_cli.console import Column, Table
@@ -148,9 +148,11 @@ def test_an_axis_without_length_is_refused() -> None:
         nice_ticks(1, 1)
 
 
-@given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(0, 40_000), st.integers(2, 9))
-def test_date_ticks_are_few_rising_and_inside(first: date, days: int, most: int) -> None:
-    last = first + timedelta(days=days)
+@given(st.tuples(st.dates(), st.dates()).map(sorted), st.integers(2, 9))
+@example([date(50, 3, 1), date(500, 3, 1)], 6)
+@example([date.min, date.max], 6)
+def test_date_ticks_are_few_rising_and_inside(ends: list[date], most: int) -> None:
+    first, last = ends
     ticks = date_ticks(first, last, most)
     assert 1 <= len(ticks) <= most
     assert ticks == sorted(set(ticks))
@@ -192,6 +194,80 @@ def test_words_on_one_line_never_run_into_each_other(stretches: list[tuple[float
     heights = _heights(stretches)
     for (one, (began, end)), (other, (a, b)) in combinations(zip(heights, stretches, strict=True), 2):
         assert one != other or end <= a or began >= b
+
+
+@pytest.mark.parametrize("days", [1, 120, 121, 366])
+def test_days_of_few_events_are_drawn_however_many_they_are(days: int) -> None:
+    moments = [Moment(date(2026, 1, 1) + timedelta(days=n), 0.8, 0.1, 1.0, "", sparse=True) for n in range(days)]
+    svg = time_chart("t", "", "", moments, TABLE).svg(720)
+    assert svg.count("<circle") + svg.count("h0") == days
+
+
+def axis_of(svg: ET.Element, axis: str) -> Callable[[float], float]:
+    """From pixels back to shares, as a reader does: by the numbers that stand at the axis."""
+    ticks = [each for each in svg.iter(f"{SVG}text") if each.get("class") == "tick" and (each.text or "").endswith("%")]
+    upright = [each for each in ticks if (each.get("text-anchor") == "end") and float(each.attrib["x"]) < 60]
+    if axis == "y":
+        known = [(float(str(each.text)[:-1]) / 100, float(each.attrib["y"]) - 4) for each in upright]
+    else:
+        flat = [each for each in ticks if each not in upright]
+        known = [(float(str(each.text)[:-1]) / 100, float(each.attrib["x"])) for each in flat]
+    (low, start), (high, end) = known[0], known[-1]
+    return lambda place: low + (place - start) / (end - start) * (high - low)
+
+
+def upright_ends(svg: ET.Element) -> list[tuple[float, float]]:
+    """The ends of the vertical whiskers, in pixels."""
+    (drawn,) = (each for each in svg.iter(f"{SVG}path") if each.get("class") == "whisker thin")
+    return [(float(low), float(high)) for low, high in re.findall(r"M\S+ ([\d.]+)V([\d.]+)", drawn.attrib["d"])]
+
+
+@given(intervals(), st.sampled_from(WIDTHS))
+def test_an_estimate_is_drawn_where_its_axis_says_from_its_low_to_its_high_end(
+    found: tuple[float, float, float], width: float
+) -> None:
+    low, value, high = found
+    svg = drawn(range_chart("r", "", "", [Range("", value, low, high, "")], TABLE), width)
+    read = axis_of(svg, "x")
+    (dot,) = svg.iter(f"{SVG}circle")
+    whisker, *caps = (each for each in svg.iter(f"{SVG}line") if str(each.get("class")).startswith("whisker"))
+    assert read(float(dot.attrib["cx"])) == pytest.approx(value, abs=1e-3)
+    for end, cap, x in zip((low, high), caps, ("x1", "x2"), strict=True):
+        assert read(float(whisker.attrib[x])) == pytest.approx(end, abs=1e-3)
+        assert read(float(cap.attrib["x1"])) == pytest.approx(end, abs=1e-3)
+
+
+@given(intervals(), st.sampled_from(WIDTHS))
+def test_a_day_is_drawn_where_its_axis_says_from_its_low_to_its_high_end(
+    found: tuple[float, float, float], width: float
+) -> None:
+    low, value, high = found
+    svg = drawn(time_chart("t", "", "", [Moment(date(2026, 1, 1), value, low, high, "")], TABLE), width)
+    read = axis_of(svg, "y")
+    (dot,) = svg.iter(f"{SVG}circle")
+    assert read(float(dot.attrib["cy"])) == pytest.approx(value, abs=1e-3)
+    assert [tuple(map(read, ends)) for ends in upright_ends(svg)] == [pytest.approx((low, high), abs=1e-3)]
+
+
+@given(intervals(), shares, st.booleans(), st.sampled_from(WIDTHS))
+def test_a_policy_is_drawn_where_its_axes_say_from_its_low_to_its_high_end(
+    found: tuple[float, float, float], share: float, in_force: bool, width: float
+) -> None:
+    low, value, high = found
+    policy = Operation(share, value, low, high, "", in_force)
+    svg = drawn(frontier_chart("f", "", "", [Curve("", "gates", ((share, value),))], [policy], TABLE), width)
+    across, up = axis_of(svg, "x"), axis_of(svg, "y")
+    paths = {each.get("class"): each.attrib["d"] for each in svg.iter(f"{SVG}path")}
+    places = [tuple(map(float, paths["curve gates"][1:].split()))]
+    if in_force:
+        x, y = map(float, re.findall(r"M([\d.]+) ([\d.-]+)l", paths["operating"])[0])
+        places.append((x, y + 7))
+    else:
+        (dot,) = svg.iter(f"{SVG}circle")
+        places.append((float(dot.attrib["cx"]), float(dot.attrib["cy"])))
+    for x, y in places:
+        assert (across(x), up(y)) == pytest.approx((share, value), abs=2e-3)
+    assert [tuple(map(up, ends)) for ends in upright_ends(svg)] == [pytest.approx((low, high), abs=1e-3)]
 
 
 @given(charts, st.sampled_from(WIDTHS))

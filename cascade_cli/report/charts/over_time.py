@@ -18,7 +18,7 @@ _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 300.0, 46.0, 14.0, 28.0
 _LINE = 15.0
 _LABEL_WIDTH, _GAP = 120.0, 4.0
 _MOST_TIPS = 120
-"""With more days a dot is a point that tells nothing of itself, and sparse days are left out."""
+"""With more days a dot is a point that tells nothing of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,14 @@ def _series(moments: Sequence[Moment], x: Scale, y: Scale) -> list[Markup]:
     return [
         whiskers(((place, y(moment.low), y(moment.high)) for place, moment in firm), "whisker thin"),
         path(line_through, "thread"),
-        *(_dots(places, y) if len(moments) <= _MOST_TIPS else [points(line_through, "points")]),
+        *(_dots(places, y) if len(moments) <= _MOST_TIPS else _points(places, y)),
+    ]
+
+
+def _points(places: Sequence[tuple[float, Moment]], y: Scale) -> list[Markup]:
+    return [
+        points(((place, y(moment.value)) for place, moment in places if moment.sparse is sparse), class_)
+        for sparse, class_ in ((True, "points faint"), (False, "points"))
     ]
 
 

@@ -105,13 +105,10 @@ def date_ticks(first: date, last: date, most: int = 6) -> list[date]:
 
 def _firsts(first: date, last: date, months: int) -> list[date]:
     """The first days of every so many months, counted from the year's beginning."""
-    found = []
     number = first.year * 12 + first.month - 1
-    for month in range(number - number % months, last.year * 12 + last.month, months):
-        day = date(month // 12, month % 12 + 1, 1)
-        if first <= day <= last:
-            found.append(day)
-    return found
+    began = ceil(number / months) * months
+    days = (date(month // 12, month % 12 + 1, 1) for month in range(began, last.year * 12 + last.month, months))
+    return [day for day in days if day >= first]
 
 
 def written_date(day: date, among: list[date]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from cascade_cli.console import Column, Table
+from cascade_cli.console import Column, Table, moment
 from cascade_cli.report.charts import Chart, Marker, Moment, Range, range_chart, time_chart
 from cascade_cli.report.charts.chart import Key
 from cascade_cli.report.charts.chart import ratio as axis_ratio
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
-from cascade_cli.report.verdict import has_gone_off
-from cascade_cli.report.words import count, estimate, interval, name_of, percent, ratio
+from cascade_cli.report.provenance import Provenance
+from cascade_cli.report.verdict import ALARMS, has_gone_off
+from cascade_cli.report.words import count, estimate, exact_percent, interval, name_of, percent, ratio
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.stats.estimates import INSUFFICIENT
 from scorers.config import SECTIONS
@@ -57,7 +58,8 @@ def _f1_chart(total: Group) -> Chart:
         for line in lines
     ]
     named = ", ".join(f"{each.label} {each.told}" for each in ranges)
-    title = "F1 of the student's items against the teacher's, by section (95 % interval)"
+    scored = count(total["agreement"]["n"])
+    title = f"F1 of the student's items against the teacher's, by section (95 % interval, n = {scored} events)"
     return range_chart("f1", title, f"Micro F1: {named}.", ranges, Table(_F1, lines, title), written=axis_ratio)
 
 
@@ -107,9 +109,10 @@ def hashes_section(figures: Figures) -> Section:
     ranges.append(Range("all", total["rate"], total["low"], total["high"], estimate(total), "total"))
     told = f"{len(groups):,} prompt hashes. Lowest: {_lowest(groups)}."
     table = Table(_HASHES, _largest(groups, MOST_IN_TABLE, figures.newest), title)
-    held_against = figures.floor, f"the newest prompt's lower bound must reach {percent(figures.floor)}"
+    held_against = figures.floor, f"the newest prompt's lower bound must reach {exact_percent(figures.floor)}"
     chart = range_chart("hashes", title, told, ranges, table, reference=held_against)
-    return Section("hashes", "By prompt hash", (chart, *_hash_notes(groups, figures.newest, len(drawn))))
+    notes = (*_hash_notes(groups, figures.newest, len(drawn)), *_clock_notes(figures.provenance))
+    return Section("hashes", "By prompt hash", (chart, *notes))
 
 
 def _in_order(figures: Figures) -> list[Group]:
@@ -178,42 +181,66 @@ def _hash_notes(groups: Sequence[Group], newest: str | None, drawn: int) -> list
         told.append(Paragraph(f"Fewer than {INSUFFICIENT} scored events, too few to decide by: {named}.", "warning"))
     if len(groups) > drawn:
         words = (
-            f"The {drawn} largest of {len(groups):,} are drawn, the newest among them; the table has {MOST_IN_TABLE}."
+            f"The {drawn} largest of {len(groups):,} are drawn, the newest among them; the table has {MOST_IN_TABLE} at"
+            " most."
         )
         told.append(Paragraph(words))
-    if newest is not None:
+    if not any(group["key"]["system_prompt_hash"] == newest for group in groups):
+        words = f"The newest prompt is {name_of(newest)}: the student was asked about none of its events yet."
+        told.append(Paragraph(words, "warning"))
+    elif newest is not None:
         told.append(Paragraph(f"The newest prompt is {name_of(newest)}: the verdict is on it.", "note"))
     return told
+
+
+def _clock_notes(origin: Provenance) -> Iterator[Block]:
+    if origin.last_at is not None and origin.last_at > origin.made_at:
+        words = (
+            f"The newest trace is dated {moment(origin.last_at)}, after this page was made: a clock was wrong, and the"
+            " prompt that is called the newest may not be it."
+        )
+        yield Paragraph(words, "warning")
 
 
 def days_section(figures: Figures) -> Section:
     """Agreement by day, with the days on which prompts came and alarms went off."""
     dated = [day for day in figures.days if day["key"]["day"] is not None and day["agreement"]["rate"] is not None]
     if not dated:
-        why = Paragraph("No trace says when it was made: created_at is missing, so nothing can be shown over time.")
-        return Section("days", "Over time", (why, Commands((("cascade pull --since 7d", "brings dated traces"),))))
+        return Section("days", "Over time", _no_days(figures))
+    left_out = len(dated) - MOST_DAYS
+    notes = (Paragraph(f"{left_out:,} earlier days are left out.", "note"),) if left_out > 0 else ()
+    return Section("days", "Over time", (_days_chart(dated, _markers(figures)), *notes))
+
+
+def _days_chart(dated: Sequence[Group], markers: Sequence[Marker]) -> Chart:
     shown = dated[-MOST_DAYS:]
     title = "Agreement by day (95 % interval)"
-    told = (
-        f"{len(dated):,} days from {dated[0]['key']['day']} to {dated[-1]['key']['day']}. Lowest: {_lowest_day(dated)}."
-    )
-    chart = time_chart(
+    days = f"{len(dated):,} days from {dated[0]['key']['day']} to {dated[-1]['key']['day']}"
+    table = Table(_DAYS, [{"day": day["key"]["day"], **day["agreement"]} for day in shown], title)
+    return time_chart(
         "days",
         title,
-        told,
-        [_moment(day) for day in shown],
-        Table(_DAYS, [{"day": day["key"]["day"], **day["agreement"]} for day in shown], title),
-        markers=_markers(figures),
-        keys=(
-            Key("dot plain", f"a day of {_FEW_A_DAY} events at least", "dot"),
-            Key("dot faint", "fewer, without their interval", "dot"),
-            Key("change", "a prompt hash begins"),
-            Key("alarm", "an alarm goes off"),
-        ),
+        f"{days}. Lowest: {_lowest_day(dated)}.",
+        list(map(_moment, shown)),
+        table,
+        markers=markers,
+        keys=_DAY_KEYS,
     )
-    left_out = len(dated) - len(shown)
-    notes = (Paragraph(f"{left_out:,} earlier days are left out.", "note"),) if left_out else ()
-    return Section("days", "Over time", (chart, *notes))
+
+
+_DAY_KEYS = (
+    Key("dot plain", f"a day of {_FEW_A_DAY} events at least", "dot"),
+    Key("dot faint", "fewer, without their interval", "dot"),
+    Key("change", "a prompt hash begins"),
+    Key("alarm", "an alarm goes off"),
+)
+
+
+def _no_days(figures: Figures) -> tuple[Block, ...]:
+    if figures.provenance.first_at is not None:
+        return (Paragraph("No event is scored, so there is no agreement to show over time."),)
+    why = Paragraph("No trace says when it was made: created_at is missing, so nothing can be shown over time.")
+    return why, Commands((("cascade pull --since 7d", "brings dated traces"),))
 
 
 _DAYS = (
@@ -242,9 +269,13 @@ def _markers(figures: Figures) -> list[Marker]:
         group["key"]["system_prompt_hash"] for group in _largest(_in_order(figures), _MOST_MARKERS, figures.newest)
     }
     markers = [Marker(at.date(), name_of(name), "change") for name, at in figures.beginnings if name in named]
+    markers += sorted(set(_alarm_markers(figures)), key=lambda marker: marker.day)[-_MOST_MARKERS:]
+    return sorted(markers, key=lambda marker: (marker.day, marker.kind))
+
+
+def _alarm_markers(figures: Figures) -> Iterator[Marker]:
     for each in figures.monitor["hashes"]:
-        for alarm in ("floor_alarm", "change_alarm"):
+        for alarm in ALARMS:
             if has_gone_off(each[alarm]) and each[alarm]["at"] is not None:
                 at = datetime.fromisoformat(each[alarm]["at"]).date()
-                markers.append(Marker(at, f"alarm: {name_of(each['system_prompt_hash'])}", "alarm"))
-    return sorted(dict.fromkeys(markers), key=lambda marker: (marker.day, marker.kind))
+                yield Marker(at, f"alarm: {name_of(each['system_prompt_hash'])}", "alarm")

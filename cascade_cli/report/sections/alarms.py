@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
-from cascade_cli.monitor import alarm_lines, notice_lines
+from cascade_cli.monitor import alarm_lines, notice_lines, teacher_line
 from cascade_cli.report.charts import Range, range_chart
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Paragraph, Section
-from cascade_cli.report.verdict import has_gone_off
-from cascade_cli.report.words import count, estimate, name_of, number, percent, sentence
+from cascade_cli.report.words import count, estimate, exact_percent, name_of, number, percent, sentence
 from cascade_cli.scoring.tables import interval_percent
 from cascade_cli.simulate import PLAN
 
@@ -24,12 +23,15 @@ def alarms_section(figures: Figures) -> Section:
     """The monitor's figures of every hash, its alarms and what it cannot see yet."""
     data = figures.monitor
     blocks: list[Block] = [Paragraph(_who_speaks(data))]
-    blocks += [Paragraph(sentence(told), "warning") for told in alarm_lines(data)]
-    if not any(has_gone_off(each[name]) for each in data["hashes"] for name in ("floor_alarm", "change_alarm")):
+    if alarms := alarm_lines(data):
+        blocks += _latest(alarms, "warning")
+    else:
         blocks.append(
             Paragraph("No alarm has gone off." if data["floor"] else "No alarm can go off: there is no floor.")
         )
-    blocks += [Paragraph(sentence(told), "note") for told in notice_lines(data)[:_MOST]]
+    blocks += _latest(notice_lines(data), "note")
+    if data["teacher"] is not None:
+        blocks.append(Paragraph(teacher_line(data["teacher"]), "note"))
     blocks += _chart(data)
     if data["plan"]:
         blocks.append(Table(PLAN, data["plan"], "How soon a fall below the floor would be seen under the next prompt"))
@@ -37,6 +39,13 @@ def alarms_section(figures: Figures) -> Section:
         Commands((("cascade monitor --floor 0.85", "the same from cron: exit status 3 when agreement has fallen"),))
     )
     return Section("alarms", "Alarms", tuple(blocks))
+
+
+def _latest(told: Sequence[str], tone: str) -> list[Block]:
+    """So many of the last sentences as a page bears, and how many came before them."""
+    shown: list[Block] = [Paragraph(sentence(each), tone) for each in told[-_MOST:]]
+    left_out = len(told) - len(shown)
+    return [*shown, Paragraph(f"{left_out:,} like these of earlier prompts are left out.", tone)] if left_out else shown
 
 
 def _who_speaks(data: Data) -> str:
@@ -53,7 +62,7 @@ def _who_speaks(data: Data) -> str:
     )
     return (
         f"{count(data['labels'])} labels speak: sampled standing events at a rate of"
-        f" {data['policy']['sample_rate']:.0%}, the first of each thread. Floor: {told}."
+        f" {exact_percent(data['policy']['sample_rate'])}, the first of each thread. Floor: {told}."
     )
 
 
@@ -76,7 +85,11 @@ def _chart(data: Data) -> list[Block]:
     floor = None if data["floor"] is None else (data["floor"]["value"], f"floor, {percent(data['floor']['value'])}")
     said = "; ".join(f"{each.label} {each.told}" for each in ranges[-5:])
     table = Table(_WATCHED, hashes[-_MOST_IN_TABLE:], title)
-    return [range_chart("watched", title, f"{said}.", ranges, table, reference=floor)]
+    drawn: list[Block] = [range_chart("watched", title, f"{said}.", ranges, table, reference=floor)]
+    if len(hashes) > _MOST:
+        words = f"The last {_MOST} of {len(hashes):,} prompt hashes are drawn; the table has {_MOST_IN_TABLE} at most."
+        drawn.append(Paragraph(words))
+    return drawn
 
 
 def _alarm(alarm: object) -> str:

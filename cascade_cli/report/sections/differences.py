@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cascade_cli.console import Column, Table
-from cascade_cli.report.charts import Bar, Part, bar_chart
+from cascade_cli.report.charts import Bar, Chart, Part, bar_chart
 from cascade_cli.report.charts.chart import Key
-from cascade_cli.report.figures import Figures
+from cascade_cli.report.figures import Data, Figures
 from cascade_cli.report.parts import Block, Commands, Diffs, Paragraph, Section
 from cascade_cli.report.words import count
 from scorers.config import KINDS, SECTIONS
@@ -33,36 +35,45 @@ _TOLD = {
 
 def kinds_section(figures: Figures) -> Section:
     """Every kind of difference, and in which section how often."""
-    total = figures.score["total"]
-    records = [
-        {
-            "kind": kind,
-            "count": total["kinds"][kind],
-            **{section: total["kinds_by_section"][section].get(kind) for section in SECTIONS},
-            "means": _TOLD[kind],
-        }
-        for kind in sorted(KINDS, key=lambda kind: -total["kinds"][kind])
-        if total["kinds"][kind]
-    ]
+    records = _counted(figures.score["total"])
     if not records:
-        told = Paragraph("No difference at all: every item of every scored event is the same on both sides.")
-        return Section("kinds", "Kinds of difference", (told,))
-    title = "Differences between the two answers, by kind and section (items)"
-    said = ", ".join(f"{record['kind']} {count(record['count'])}" for record in records[:5])
-    keys = tuple(Key(mark, section, "block") for mark, section in zip(_MARKS, SECTIONS, strict=True))
-    keys += (Key("whole", "the answer as a whole", "block"),)
-    chart = bar_chart(
-        "kinds",
-        title,
-        f"Most frequent: {said}.",
-        [_bar(record) for record in records],
-        Table(_KINDS, records, title),
-        keys,
-    )
+        return Section("kinds", "Kinds of difference", (Paragraph(_no_difference(figures.score["scored"])),))
     note = Paragraph(
         "A name_variant is accepted: the student said the same in another way. All others count against it.", "note"
     )
-    return Section("kinds", "Kinds of difference", (chart, note))
+    return Section("kinds", "Kinds of difference", (_kinds_chart(records), note))
+
+
+def _counted(total: Data) -> list[dict[str, object]]:
+    """Each kind that there is, the most frequent first."""
+    counts = total["kinds"]
+    return [
+        {
+            "kind": kind,
+            "count": counts[kind],
+            **{section: total["kinds_by_section"][section].get(kind) for section in SECTIONS},
+            "means": _TOLD[kind],
+        }
+        for kind in sorted(KINDS, key=lambda kind: -counts[kind])
+        if counts[kind]
+    ]
+
+
+def _kinds_chart(records: Sequence[dict[str, object]]) -> Chart:
+    title = "Differences between the two answers, by kind and section (items)"
+    said = ", ".join(f"{record['kind']} {count(record['count'])}" for record in records[:5])
+    keys = (*(Key(mark, section, "block") for mark, section in zip(_MARKS, SECTIONS, strict=True)), _WHOLE)
+    bars, table = list(map(_bar, records)), Table(_KINDS, records, title)
+    return bar_chart("kinds", title, f"Most frequent: {said}.", bars, table, keys)
+
+
+_WHOLE = Key("whole", "the answer as a whole", "block")
+
+
+def _no_difference(scored: int) -> str:
+    if not scored:
+        return "No event is scored, so nothing is known of differences."
+    return f"No difference at all: every item of every scored event is the same on both sides (n = {count(scored)})."
 
 
 _KINDS = (
@@ -98,7 +109,7 @@ def worst_section(figures: Figures) -> Section:
         )
         blocks.append(Diffs(figures.worst))
     else:
-        blocks.append(Paragraph("No event is shown: none was asked for, or no answer has items."))
+        blocks.append(Paragraph("No event is shown: none was asked for, or no answer with items differs."))
     blocks.append(
         Commands(((f"cascade score {figures.provenance.argument} --explain EVENT", "any other event, item by item"),))
     )

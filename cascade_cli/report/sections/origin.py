@@ -69,14 +69,5 @@ def _moment(value: datetime | None) -> str | None:
 
 
 def _again(figures: Figures) -> Commands:
-    rate = figures.simulation["policy"]["sample_rate"]
-    watched = figures.monitor["policy"]["sample_rate"]
-    source = figures.provenance.argument
-    return Commands(
-        (
-            (f"cascade score {source} --by-prompt-hash --json", "agreement, F1 and kinds of difference, unrounded"),
-            (f"cascade score {source} --by day --json", "the days"),
-            (f"cascade simulate {source} --sample-rate {rate:g} --fleet --json", "escalation, what stays wrong, cost"),
-            (f"cascade monitor {source} --sample-rate {watched:g} --json", "the alarms"),
-        )
-    )
+    origin = figures.provenance
+    return Commands(tuple((command.line(origin.argument), f"{command.told}, unrounded") for command in origin.commands))

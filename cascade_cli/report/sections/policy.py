@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cascade_cli.console import Column, Table
-from cascade_cli.policy import REASONS
+from cascade_cli.policy import GATES, REASONS
 from cascade_cli.report.charts import Bar, Curve, Operation, Part, bar_chart, frontier_chart
 from cascade_cli.report.charts.chart import Chart, Key
 from cascade_cli.report.figures import Figures
 from cascade_cli.report.parts import Block, Commands, Facts, Paragraph, Section
-from cascade_cli.report.words import count, dollars, estimate, interval, number, percent
+from cascade_cli.report.words import count, dollars, estimate, exact_percent, interval, name_of, number, percent
 
 Data = Mapping[str, Any]
 _REASONS = {
@@ -34,7 +34,14 @@ def escalation_section(figures: Figures) -> Section:
             f"{estimate(found)} go to the teacher, weighed from a worker's log, which tells no reasons apart. {policy}"
         )
         return Section("escalation", "Why events escalate", (Paragraph(told),))
-    records = [{"reason": reason, **found["by_reason"][reason], "means": _REASONS[reason]} for reason in REASONS]
+    lead = Paragraph(
+        f"{percent(found['rate'])} of the events escalate ({interval(found)}, n = {count(found['n'])}). {policy}"
+    )
+    return Section("escalation", "Why events escalate", (lead, _reasons_chart(found["by_reason"])))
+
+
+def _reasons_chart(by_reason: Data) -> Chart:
+    records = [{"reason": reason, **by_reason[reason], "means": _REASONS[reason]} for reason in REASONS]
     title = "Events that go to the teacher, by reason (events)"
     bars = [
         Bar(
@@ -50,11 +57,7 @@ def escalation_section(figures: Figures) -> Section:
         Key("outline", "fires at all", "block"),
     )
     said = ", ".join(f"{bar.label}: {bar.told}" for bar in bars)
-    chart = bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
-    lead = Paragraph(
-        f"{percent(found['rate'])} of the events escalate ({interval(found)}, n = {count(found['n'])}). {policy}"
-    )
-    return Section("escalation", "Why events escalate", (lead, chart))
+    return bar_chart("reasons", title, f"{said}.", bars, Table(_BY_REASON, records, title), keys)
 
 
 _BY_REASON = (
@@ -67,15 +70,20 @@ _BY_REASON = (
 
 
 def _policy_words(policy: Data) -> str:
-    parts = [f"sample rate {policy['sample_rate']:.2%}", f"high value: {_listed(policy['high_value_categories'])}"]
+    parts = [f"sample rate {exact_percent(policy['sample_rate'])}"]
+    parts.append(f"high value: {_listed(policy['high_value_categories'])}")
     parts.append(f"VIP arenas: {_listed(policy['vip_arenas'])}")
     if policy["verifier_threshold"] is not None:
         parts.append(f"verifier above {policy['verifier_threshold']:g}")
+    if left_out := [reason for reason in GATES if reason not in policy["gates"]]:
+        parts.append(f"without the gates {_listed(left_out)}")
+    if policy["burn_in_events"]:
+        parts.append(f"the first {count(policy['burn_in_events'])} of a prompt all sampled")
     return f"Policy {policy['fingerprint']}: {', '.join(parts)}."
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "") or "none"  # noqa: PLR2004 - as above
+    return ", ".join(map(name_of, names[:10])) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "") or "none"  # noqa: PLR2004 - as above
 
 
 def frontier_section(figures: Figures) -> Section:
@@ -104,7 +112,8 @@ def _operation(figures: Data, *, in_force: bool) -> Operation | None:
         return None
     low, high = (None if residual[end] is None else 1 - residual[end] for end in ("high", "low"))
     right = 1 - residual["rate"]
-    told = f"sample rate {figures['sample_rate']:.2%}: {percent(share)} escalate, {percent(right)} come out right"
+    rate = exact_percent(figures["sample_rate"])
+    told = f"sample rate {rate}: {percent(share)} escalate, {percent(right)} come out right"
     return Operation(share, right, low, high, told, in_force)
 
 
@@ -125,7 +134,7 @@ def _curves(curves: Data) -> list[Curve]:
 
 
 _SWEEP = (
-    Column("sample_rate", "sample rate", percent, "right"),
+    Column("sample_rate", "sample rate", exact_percent, "right"),
     Column("policy.verifier_threshold", "verifier", lambda value: "off" if value is None else f"{value:g}", "right"),
     Column("escalation", "escalate (95 %), n", estimate, "right"),
     Column("standing_agreement", "standing agree (95 %), n", estimate, "right"),
@@ -135,40 +144,35 @@ _SWEEP = (
 
 
 def _frontier_words(figures: Figures) -> list[Block]:
-    simulation = figures.simulation
-    told: list[Block] = []
-    target = simulation["target"]
-    if target["sample_rate"] is None:
-        told.append(
-            Paragraph(
-                f"None of the policies tried can be shown to leave at most {percent(target['target'])} standing and"
-                " wrong."
-            )
+    curves = figures.simulation.get("curves", {})
+    told: list[Block] = [Paragraph(_target_words(figures.simulation["target"]))]
+    if curves:
+        words = (
+            "The oracle would send those events first on which the student is wrong, which nobody can know beforehand;"
+            " at random is what as many calls buy without looking. The teacher counts as right."
         )
-    else:
-        told.append(
-            Paragraph(
-                f"The cheapest policy shown to leave at most {percent(target['target'])} standing and wrong samples"
-                f" {target['sample_rate']:.2%}: {percent(target['escalation'])} of the events escalate."
-            )
-        )
-    curves = simulation.get("curves", {})
+        told.append(Paragraph(words, "note"))
     if curves.get("normalised_gain") is not None:
-        told.append(
-            Paragraph(
-                f"Between random (0) and the oracle (1) the gates reach {curves['normalised_gain']:.3f}"
-                f" over {count(curves['labelled'])} labels. The teacher counts as right.",
-                "note",
-            )
+        words = (
+            f"Between random (0) and the oracle (1) the gates reach {curves['normalised_gain']:.3f}"
+            f" over {count(curves['labelled'])} labels."
         )
-    told.append(
-        Paragraph(
-            "The gates' curve leaves the random sample out; the dots are whole policies with it. Their labels are those"
-            " of all standing events.",
-            "note",
-        )
+        told.append(Paragraph(words, "note"))
+    words = (
+        "The gates' curve leaves the random sample out; the dots are whole policies with it. Their labels are those"
+        " of all standing events."
     )
-    return told
+    return [*told, Paragraph(words, "note")]
+
+
+def _target_words(target: Data) -> str:
+    borne = f"at most {exact_percent(target['target'])} standing and wrong"
+    if target["sample_rate"] is None:
+        return f"None of the policies tried can be shown to leave {borne}."
+    return (
+        f"The cheapest policy shown to leave {borne} samples {exact_percent(target['sample_rate'])}:"
+        f" {percent(target['escalation'])} of the events escalate."
+    )
 
 
 def fleet_section(figures: Figures) -> Section:

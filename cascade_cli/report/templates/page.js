@@ -19,13 +19,16 @@
     if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: "start" }); }
   });
 
-  const value = (row, column) => {
-    const text = row.cells[column].textContent.trim();
-    const number = parseFloat(text.replace(/[,%$\s]/g, ""));
-    return Number.isNaN(number) ? text : number;
+  // Only a column of figures has numbers: a prompt hash may begin with digits, and a day with its year.
+  const value = (cell) => {
+    const text = cell.textContent.trim();
+    return cell.classList.contains("number") ? parseFloat(text.replace(/[,$]/g, "")) : text;
   };
-  const compare = (a, b) =>
-    typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  // What is undefined stands at the end, whichever way a column is sorted.
+  const compare = (a, b, sign) => {
+    if (typeof a === "string") return sign * a.localeCompare(b, "en", { numeric: true });
+    return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : sign * (a - b);
+  };
   document.querySelectorAll("table:not(.items, .listing)").forEach((table) => {
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       const button = document.createElement("button");
@@ -36,8 +39,8 @@
         const falling = head.getAttribute("aria-sort") === "ascending";
         [...table.tHead.rows[0].cells].forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", falling ? "descending" : "ascending");
-        const rows = [...table.tBodies[0].rows].sort((a, b) => compare(value(a, column), value(b, column)));
-        table.tBodies[0].append(...(falling ? rows.reverse() : rows));
+        const order = (a, b) => compare(value(a.cells[column]), value(b.cells[column]), falling ? -1 : 1);
+        table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
       });
     });
   });
