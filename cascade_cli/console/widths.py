@@ -27,7 +27,6 @@ def fitted(columns: Sequence[tuple[str, Sequence[str], bool]], room: int) -> tup
     figures = [_widest(cells) if is_figure else 1 for _, cells, is_figure in columns]
     words = [_widest_word([heading, *([] if is_figure else cells)]) for heading, cells, is_figure in columns]
     readable = [max(pair) for pair in zip(words, figures, strict=True)]
-    widths, blanks = whole, 2
     for least, blanks in ((readable, 2), (readable, 1), (figures, 1), ([1] * len(columns), 1)):
         text = room - len(columns) * (blanks + _BETWEEN) + _BETWEEN
         widths = _narrowed(whole, least, text)
@@ -48,7 +47,7 @@ def _narrowed(widths: list[int], least: list[int], text: int) -> list[int]:
 
 
 def _widest(texts: Iterable[str]) -> int:
-    return max(1, *(cell_len(text) for text in texts), 1)
+    return max((cell_len(text) for text in texts), default=1) or 1
 
 
 def _widest_word(texts: Iterable[str]) -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -194,8 +195,8 @@ def test_a_signal_after_a_limit_is_a_signal_all_the_same(tmp_path: Path) -> None
     file = write(tmp_path, traces(20))
     with stand_in(tmp_path, "--latency-ms", "2500") as server:
         process = start(tmp_path, server.url, "shadow", file, "--json", "--max-items", "2")
-        eventually(lambda: _is_listening(tmp_path))
-        time.sleep(1)
+        stats = server.url.removesuffix("/v1") + "/stand-in/stats"
+        eventually(lambda: httpx.get(stats).json()["in_flight"] == 2)
         process.send_signal(signal.SIGINT)
         done = ended(process, 20)
     assert (done.code, done.data["stopped_by"], done.data["answered"]) == (130, "interrupted", 2)
