@@ -149,5 +149,5 @@ def test_a_category_with_markup_can_be_turned_on(hostile: Served, watched: Watch
     place = next(number for number, value in enumerate(values) if "onerror" in value)
     with page.expect_response(lambda answer: "/frontier?" in answer.url):
         boxes.nth(place).check()
-    page.wait_for_function("document.querySelector('#turned p').textContent.startsWith('Simulated')")
+    page.locator("#turned p", has_text="Simulated").first.wait_for()
     _check(page)

@@ -92,6 +92,19 @@ def test_j_and_k_go_through_the_rows_and_from_event_to_event(show: Show) -> None
     page.wait_for_function("id => document.querySelector('article.diff h3').textContent === id", arg=rows[0])
 
 
+def test_j_and_k_cross_the_pages_of_the_list_and_keep_the_filter(show: Show) -> None:
+    page = show("/events?verdict=agrees")
+    rows = page.locator("tbody a.row").all_text_contents()
+    page.locator("tbody a.row").last.focus()
+    page.keyboard.press("j")
+    page.wait_for_url("**/events?verdict=agrees&after=*")
+    assert page.locator("tbody a.row").first.text_content() not in rows
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.wait_for_url("**/events?verdict=agrees&before=*")
+    assert page.locator("tbody a.row").all_text_contents() == rows
+
+
 def test_keys_typed_into_a_field_are_left_alone(show: Show) -> None:
     page = show("/events")
     page.locator("select[name=arena]").focus()
