@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cascade_cli.console import prompt_hash
 from cascade_cli.report.cutting import cut
-from cascade_cli.scoring.tables import count, interval_percent, percent, prompt_hash, ratio
+from cascade_cli.scoring.tables import count, interval_percent, percent, ratio
 
 __all__ = [
     "brief",
