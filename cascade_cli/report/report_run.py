@@ -21,6 +21,7 @@ from cascade_cli.workspace import Workspace
 
 TITLE = "How far the student may do the teacher's work"
 _FOLDER = Path("reports")
+_TABLES = {Format.CSV, Format.JSONL}
 _SUFFIXES = {".html": Format.HTML, ".md": Format.MD}
 
 
@@ -32,6 +33,10 @@ def run_report(asked: Report, settings: Settings, console: Console) -> Result:
     """
     if asked.pairs.location == "-":
         raise UsageError("A report reads its pairs twice, and standard input cannot be.", hint="Give it a file.")
+    if console.output.format in _TABLES:
+        raise UsageError(
+            "A report is no table: it cannot be CSV or JSON Lines.", hint="Use -o FILE.html, FILE.md, --json."
+        )
     found = _figures(asked, settings, console)
     figures = redacted(found) if found is not None and asked.redact else found
     if figures is None or figures.empty:

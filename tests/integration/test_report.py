@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from saying import Saying
 
+from cascade_cli import app
 from cascade_cli.demonstration import fixture
 
 PAIRS = str(fixture("pairs.jsonl.gz"))
@@ -520,6 +521,21 @@ def test_the_page_goes_where_it_was_asked_to(say: Saying, tmp_path: Path) -> Non
     assert say.table("report", source, "--format", "html").startswith("<!doctype html>")
     status, _, err = say("report", "-", "-o", "page.html")
     assert (status, "twice" in err) == (2, True)
+
+
+@pytest.mark.parametrize("form", [["--format", "csv"], ["-o", "page.jsonl"]])
+def test_a_form_that_a_report_has_not_is_refused_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, form: list[str]
+) -> None:
+    source = write(tmp_path / "p.jsonl", [pair(1, "word")])
+    assert app.run(["report", source, *form]) == 2
+    assert "no table" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["p.jsonl"]
+
+
+def test_a_report_reads_its_pairs_twice_which_standard_input_cannot(say: Saying) -> None:
+    status, _, err = say("report", "-")
+    assert (status, "standard input" in err) == (2, True)
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(say: Saying, tmp_path: Path) -> None:
