@@ -11,12 +11,13 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
 
+from cascade_cli.errors import DependencyError
 from cascade_cli.workspace import Workspace
 
 PAUSE_S = 0.1
 """A writer who waits tries again every 40 ms at the latest."""
 _PATIENCE_S = 3.0
-"""So long a page waits for a writer to let the workspace go."""
+"""So long a page waits for other pages, and for a writer to let the workspace go."""
 
 
 class Door:
@@ -48,10 +49,13 @@ class Door:
         Raises:
             CascadeError: it is not there, is held by a writer, or cannot be read.
         """
-        with self._lock:
+        give_up_at = self._now() + _PATIENCE_S
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            raise DependencyError("Other pages wait for the workspace, too.", hint="Ask again in a moment.")
+        try:
             self._rest(max(0.0, self._free_at - self._now()))
-            try:
-                with Workspace.open(self._path, wait_s=_PATIENCE_S) as workspace:
-                    yield workspace
-            finally:
-                self._free_at = self._now() + PAUSE_S
+            with Workspace.open(self._path, wait_s=max(0.0, give_up_at - self._now())) as workspace:
+                yield workspace
+        finally:
+            self._free_at = self._now() + PAUSE_S
+            self._lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 
@@ -47,6 +48,26 @@ def test_two_pages_never_have_it_open_at_the_same_time(folder: Path) -> None:
         assert inside.wait(30)
         assert not came.wait(0.5)
     assert came.wait(30)
+
+
+@pytest.mark.parametrize(("waited_s", "left_s"), [(0.0, 3.0), (2.0, 1.0), (60.0, 0.0)])
+def test_who_has_waited_for_other_pages_waits_no_longer_for_a_writer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, waited_s: float, left_s: float
+) -> None:
+    # Or each of those in the row would wait anew, one behind the other.
+    at, patience = [100.0], list[float]()
+
+    def opened(_path: Path, *, wait_s: float) -> AbstractContextManager[None]:
+        patience.append(wait_s)
+        return nullcontext()
+
+    def rest(_seconds: float) -> None:
+        at[0] += waited_s
+
+    monkeypatch.setattr(Workspace, "open", opened)
+    with Door(folder, now=lambda: at[0], rest=rest).opened():
+        pass
+    assert patience == [left_s]
 
 
 def test_a_visit_that_fails_leaves_the_door_free(tmp_path: Path) -> None:
