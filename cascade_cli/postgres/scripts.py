@@ -62,7 +62,8 @@ class Script:
 
 def migration_scripts(*, with_team_tables: bool) -> tuple[Script, ...]:
     """Our scripts in their order; before them the team's tables, where those are to be made too."""
-    ours = sorted((_HERE / "migrations").iterdir(), key=lambda script: script.name)
+    ours = [each for each in (_HERE / "migrations").iterdir() if each.name.endswith(".sql")]
+    ours.sort(key=lambda script: script.name)
     scripts = [_HERE / "team_tables.sql", *ours] if with_team_tables else ours
     return tuple(_parsed(script.name.removesuffix(".sql"), script.read_text(encoding="utf-8")) for script in scripts)
 

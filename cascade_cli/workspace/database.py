@@ -179,7 +179,7 @@ def _is_left_over(file: Path) -> bool:
 @cache
 def _migrations() -> list[tuple[int, str]]:
     scripts = sorted((_HERE / "migrations").iterdir(), key=lambda script: script.name)
-    return [(int(script.name[:3]), script.read_text(encoding="utf-8")) for script in scripts]
+    return [(int(each.name[:3]), each.read_text(encoding="utf-8")) for each in scripts if each.name.endswith(".sql")]
 
 
 def _schema_version(connection: duckdb.DuckDBPyConnection) -> int:

@@ -214,7 +214,6 @@ def _explored(rig: Rig, examples: int, steps: int, phases: tuple[Phase, ...]) ->
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
             phases=phases,

@@ -294,7 +294,6 @@ def _run(dsn: str, examples: int, phases: Iterable[Phase] = tuple(Phase)) -> Non
     checks = settings(
         max_examples=examples,
         stateful_step_count=25,
-        deadline=None,
         phases=list(phases),
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,

@@ -68,7 +68,7 @@ FILTERS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(count=st.integers(1, 60), seed=st.integers(0, 999), only=FILTERS, size=st.integers(1, 7))
 def test_pages_forth_and_back_are_the_sorted_list_cut_into_pieces(
     count: int, seed: int, only: Filter, size: int

@@ -84,7 +84,7 @@ def test_a_page_ends_before_it_grows_too_large(tmp_path: Path, monkeypatch: pyte
     assert list(map(len, pages)) == [4, 1, 2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     traces=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5) | st.none()), max_size=30),
     answered=st.sets(st.integers(0, 9)),

@@ -127,7 +127,7 @@ def figures_by_hand(found: Sequence[Line], fired: list[tuple[str, ...]]) -> dict
     }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.lists(lines, min_size=1, max_size=30), st.lists(policies, min_size=1, max_size=4))
 def test_tallies_are_those_of_a_plain_loop_over_decide(
     data: st.DataObject, found: list[Line], wanted: list[Policy]
@@ -162,7 +162,7 @@ def _numbers(value: object) -> int:
 
 
 @given(st.lists(lines, min_size=1, max_size=20), st.lists(policies, min_size=2, max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_sweep_equals_single_runs(found: list[Line], wanted: list[Policy]) -> None:
     events = events_of_lines(found)
     together = simulate(events, wanted, Prices())["sweep"]

@@ -72,7 +72,7 @@ lines = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(lines, min_size=1, max_size=40), st.sampled_from(["0", "0.1", "0.5", "1"]), st.integers(1, 12))
 def test_a_burn_in_decides_as_a_plain_loop_that_counts_standing_events_in_claim_order(
     tmp_path_factory: pytest.TempPathFactory, found: list, rate: str, burn_in: int

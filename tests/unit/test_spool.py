@@ -348,7 +348,7 @@ with Spool.open(Path({str(folder)!r})) as spool:
         assert len(spool) == int(number) > 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans(), st.booleans()), max_size=8))
 def test_whatever_the_order_the_last_word_is_an_answer_where_there_was_one(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool, bool, bool]]

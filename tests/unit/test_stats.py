@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_cli.stats import (
@@ -123,7 +123,6 @@ def test_one_cluster_is_one_observation():
     assert agreement_interval([True] * 50, ["thread"] * 50) == wilson(1, 1)
 
 
-@settings(deadline=None)
 @given(events=EVENTS)
 def test_a_bootstrap_interval_is_in_range_and_undefined_only_without_items(events):
     interval = bootstrap_f1(*columns(events), replicates=50)
@@ -133,14 +132,12 @@ def test_a_bootstrap_interval_is_in_range_and_undefined_only_without_items(event
         assert 0 <= interval.low <= interval.high <= 1
 
 
-@settings(deadline=None)
 @given(events=EVENTS, data=st.data())
 def test_the_order_of_events_does_not_move_a_bootstrap_interval(events, data):
     shuffled = data.draw(st.permutations(events))
     assert bootstrap_f1(*columns(events), replicates=50) == bootstrap_f1(*columns(shuffled), replicates=50)
 
 
-@settings(deadline=None)
 @given(events=EVENTS, data=st.data())
 def test_the_names_of_clusters_do_not_move_a_bootstrap_interval(events, data):
     clusters = data.draw(st.lists(st.integers(0, 3), min_size=len(events), max_size=len(events)))
@@ -198,7 +195,6 @@ def test_columns_of_different_lengths_are_refused(call):
         call()
 
 
-@settings(deadline=None)
 @given(first=EVENTS, data=st.data())
 def test_swapping_two_measurements_flips_the_sign_of_their_difference(first, data):
     second = data.draw(st.lists(st.tuples(COUNT, COUNT, COUNT), min_size=len(first), max_size=len(first)))
@@ -215,7 +211,6 @@ def test_a_measurement_does_not_differ_from_itself():
     assert (same.value, same.interval) == (0.0, Interval(0.0, 0.0))
 
 
-@settings(deadline=None)
 @given(first=VERDICTS, data=st.data())
 def test_a_difference_of_rates_is_the_difference_of_the_means(first, data):
     second = data.draw(st.lists(st.booleans(), min_size=len(first), max_size=len(first)))

@@ -137,7 +137,7 @@ def test_a_trace_that_another_student_answered_comes_alone(folder: Path) -> None
     undated=st.sets(st.integers(0, 30)),
     page_size=st.integers(1, 7),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_of_any_size_hold_every_trace_once_in_order(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
@@ -160,7 +160,7 @@ def test_pages_of_any_size_hold_every_trace_once_in_order(
 
 
 @given(texts=st.lists(st.text(st.characters(codec=None), max_size=20), max_size=30))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_text_can_be_kept_and_what_utf8_can_hold_is_unchanged(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
