@@ -59,6 +59,16 @@ def test_a_telephone_scrolls_nothing_sideways_but_tables(report: Any) -> None:
     assert report.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_a_command_is_for_has_room_beside_or_below_it(report: Any, width: int) -> None:
+    report.set_viewport_size({"width": width, "height": 800})
+    told = report.locator(".commands dd")
+    assert told.count() >= 5
+    for each in told.all():
+        # Two lines of words, not a column of letters.
+        assert each.bounding_box()["height"] < 60
+
+
 @pytest.fixture
 def report_on(tmp_path: Path, watched: Watched) -> Callable[[str], Any]:
     """Open the report on events under a prompt of a name."""
