@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from cascade_cli.console import Table, markdown_table, markdown_text, sanitize, sanitize_lines
@@ -16,6 +17,8 @@ from cascade_cli.report.words import brief, ratio
 _MARKS = {"equal": "=", "accepted": "≈", "unmatched": "✗"}
 MOST = 65_000
 """Characters of a page; GitHub refuses a comment of more than 65,536."""
+_FEW = 10
+"""So many lines of figures stand open where a chart would be."""
 _PASSED = {True: "✓ holds", False: "✗ does not hold", None: "? not known"}
 
 
@@ -63,7 +66,8 @@ def _block(block: Block, room: int) -> Iterator[str]:
         case Folded():
             yield from _folded(block.summary, _table(block.table))
         case Chart():
-            yield from _folded(block.title, _table(block.table))
+            table = replace(block.table, title="", records=(records := list(block.table.records)))
+            yield from _folded(block.title, _table(table), opened=len(records) <= _FEW)
         case Diffs():
             yield from _diffs(block.events, room)
 
@@ -79,8 +83,8 @@ def _diffs(events: Sequence[Disagreement], room: int) -> Iterator[str]:
         yield told
 
 
-def _folded(summary: str, inside: str) -> list[str]:
-    return [f"<details><summary>{markdown_text(summary)}</summary>", inside, "</details>"]
+def _folded(summary: str, inside: str, *, opened: bool = False) -> list[str]:
+    return [f"<details{' open' if opened else ''}><summary>{markdown_text(summary)}</summary>", inside, "</details>"]
 
 
 def _table(table: Table) -> str:

@@ -289,6 +289,14 @@ def test_markdown_has_every_section_and_figure_of_the_page(say: Saying, reported
     assert f"{rate:.1%}" in out
 
 
+def test_markdown_shows_few_figures_at_once_folds_many_and_says_their_title_once(say: Saying, tmp_path: Path) -> None:
+    source = str(fixture("pairs.jsonl.gz"))
+    say("report", source, "-o", "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "<details open><summary>Agreement by prompt hash (95 % interval)</summary>\n\n| prompt hash |" in page
+    assert "<details><summary>Agreement by day (95 % interval)</summary>\n\n| day |" in page
+
+
 def test_redaction_leaves_no_word_of_people_or_models(say: Saying, tmp_path: Path) -> None:
     sentinel = "SENTINEL"
     lines = [
