@@ -432,6 +432,7 @@ def test_whatever_is_asked_nothing_is_logged(tmp_path: Path) -> None:
     assert [line.partition(":")[0] for line in told.splitlines()] == ["Dashboard of .cascade", "error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nobody_goes_on_reading_for_a_dashboard_that_has_ended(tmp_path: Path, number: signal.Signals) -> None:
     write_pairs(tmp_path / "pairs.jsonl", shipped_pairs(every=1) * 8)
@@ -484,6 +485,7 @@ def test_the_live_page_shows_what_status_shows(tmp_path: Path, rig: Rig) -> None
         assert rig.dsn not in page
 
 
+@pytest.mark.slow
 def test_a_database_that_falls_silent_and_goes_away_is_told_in_words(tmp_path: Path, rig: Rig) -> None:
     rig.enqueue("e1")
     cutter = Cutter(rig.dsn)

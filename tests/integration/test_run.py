@@ -357,21 +357,19 @@ def test_a_lease_is_renewed_for_as_long_as_an_answer_takes(database: str, tmp_pa
 
 
 def test_several_workers_share_the_queue_and_pass_signals_on(database: str, tmp_path: Path) -> None:
-    with stage(database, tmp_path, 120, "--latency-ms", 40) as live:
+    who = "SELECT DISTINCT split_part(claimed_by, '/', 1) FROM distillation_queue WHERE claimed_by <> ''"
+    with stage(database, tmp_path, 240, "--latency-ms", 40) as live:
         process = live.start("--flip", "--workers", "2", "--worker-name", "crew")
+        eventually(lambda: {name for (name,) in live.rows(who)} == {"crew-0", "crew-1"})
         eventually(lambda: live.value("SELECT count(*) FROM event_distillations") > 20)
         process.send_signal(signal.SIGTERM)
         done = ended(process)
         assert done.code == 143, done.err
         assert done.data["workers"] == 2
         assert live.value("SELECT count(*) FROM distillation_queue WHERE status = 'claimed'") == 0
-        names = live.rows(
-            "SELECT DISTINCT split_part(claimed_by, '/', 1) FROM distillation_queue WHERE claimed_by <> ''"
-        )
-        assert {row[0] for row in names} == {"crew-0", "crew-1"}
         assert live.run("--once", "--flip", "--max-events", "5").data["claimed"] == 5
         assert live.run("--once", "--flip").code == 0
-        live.check_each_written_once(120)
+        live.check_each_written_once(240)
 
 
 def test_a_line_of_json_tells_of_each_event_and_nothing_of_its_content(database: str, tmp_path: Path) -> None:
