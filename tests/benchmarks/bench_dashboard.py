@@ -5,7 +5,8 @@ python tests/benchmarks/bench_dashboard.py [--pairs 1000000] [--asks 60] [--work
 Each page is asked for a few times to warm up, then so many times that are measured, by one client on loopback. Lists
 are filtered and entered at random places, events chosen at random, knobs turned to another place each time. What is
 measured is the time until the whole answer is there; beside it stands the CPU time of the server for each answer, which
-does not depend on how busy the machine is.
+does not depend on how busy the machine is. Below stands how long a writer takes that opens the workspace and writes
+nothing: alone, while all pairs are read, and while several clients ask for one event after another.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
@@ -28,11 +30,14 @@ from benchmarks.bench_million import HASHES, write_pairs
 from benchmarks.machine import describe_machine
 from serving import Served, cascade, served
 
+from cascade_cli.workspace import Workspace
 from scorers import KINDS
 
 WARM_UPS = 5
 WANTED_MS = 300
+ASKING = 5
 _TIMEOUT_S = 7_200.0
+_WRITERS_S = 30.0
 PLAIN = ("/", "/hashes", "/time", "/errors", "/alarms", "/runs", "/compare", "/live", "/origin")
 
 
@@ -107,18 +112,52 @@ def megabytes(pid: int) -> tuple[float, float]:
     return now_mb, most_mb
 
 
+def waits_ms(workspace: Path, is_over: Callable[[], bool]) -> list[float]:
+    """Milliseconds that writers who write nothing take one after the other, sorted."""
+    taken: list[float] = []
+    while not taken or not is_over():
+        began_s = time.perf_counter()
+        with Workspace.open(workspace, "write"):
+            pass
+        taken.append((time.perf_counter() - began_s) * 1_000)
+        time.sleep(0.05)
+    return sorted(taken)
+
+
+def waits_while(workspace: Path, work: Callable[[], object], threads: int) -> list[float]:
+    """What writers take while so many threads work without a pause."""
+    with ThreadPoolExecutor(threads) as pool:
+        working = [pool.submit(work) for _ in range(threads)]
+        taken = waits_ms(workspace, lambda: all(each.done() for each in working))
+    for each in working:
+        each.result()
+    return taken
+
+
+def ask_for_events(dashboard: Served, pairs: int) -> None:
+    """Ask for one event after another; that the dashboard has no room for this one now is an answer, too."""
+    rng, give_up_at = random.Random(), time.monotonic() + _WRITERS_S
+    while time.monotonic() < give_up_at:
+        status, body, _ = dashboard.get(f"/events/event-{rng.randrange(pairs):07}", timeout_s=_TIMEOUT_S)
+        if status not in {200, 503}:
+            raise RuntimeError(f"{status} {body[:500]}")
+
+
 def section(workspace: Path, asks: int) -> str:
     """Measure and return the figures, in Markdown."""
-    began_s = time.perf_counter()
+    alone = waits_while(workspace, lambda: time.sleep(5), 1)
+    began_s, seen_mb = time.perf_counter(), []
     with served(workspace.parent, "--workspace", str(workspace)) as dashboard:
-        reader_mb = wait_until_read(dashboard)
-        read_s = time.perf_counter() - began_s
+        reading = waits_while(workspace, lambda: seen_mb.append(wait_until_read(dashboard)), 1)
+        reader_mb, read_s = max(seen_mb), time.perf_counter() - began_s
         pairs = dashboard.twin("score.json")["pairs"]
         rows = [
             _row(name, *measure(dashboard, address, asks))
             for name, address in addresses(random.Random(3), pairs, dashboard).items()
         ]
         now_mb, most_mb = megabytes(dashboard.process.pid)
+        asking = waits_while(workspace, lambda: ask_for_events(dashboard, pairs), ASKING)
+    waits = (("alone", alone), ("beside the first reading", reading), (f"beside {ASKING} who ask for events", asking))
     heading = (
         f"{pairs:,} scored pairs, {asks} measured answers a page; wanted: p95 under {WANTED_MS} ms.\n"
         f"Read in {read_s:,.0f} s by a process that held {reader_mb:,.0f} MB at most; the server holds"
@@ -126,7 +165,11 @@ def section(workspace: Path, asks: int) -> str:
         f"Machine: {describe_machine()}.\n\n"
         "| page | p50, ms | p95, ms | longest, ms | CPU, ms |\n| :-- | --: | --: | --: | --: |"
     )
-    return "\n".join([heading, *rows]) + "\n"
+    writers = [
+        "\n| a writer that writes nothing | p50, ms | p95, ms | longest, ms | n |\n| :-- | --: | --: | --: | --: |",
+        *(_row(name, taken, len(taken)) for name, taken in waits),
+    ]
+    return "\n".join([heading, *rows, *writers]) + "\n"
 
 
 def _row(name: str, taken_ms: list[float], cpu: float) -> str:
