@@ -20,7 +20,9 @@ from cascade_cli.errors import UsageError
 from cascade_cli.postgres import embedded, embedded_postgres
 
 HOLD = """
-import time
+import signal, time
+# Whoever runs the tests in the background ignores Ctrl-C, and children would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from cascade_cli.postgres import embedded_postgres
 with embedded_postgres() as server:
     print(server.dsn, flush=True)
