@@ -18,7 +18,7 @@ sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("browser", "i
 from browsing_rig import FLAGS, find_chromium
 from live_rig import Stage, stage
 from playwright.sync_api import sync_playwright
-from serving import Served, cascade, served, shipped_pairs, write_pairs
+from serving import Served, cascade, served, shipped_pairs, two_students, write_pairs
 
 from cascade_cli.postgres import apply_migrations, embedded_postgres
 
@@ -50,15 +50,6 @@ def _take_each(page: Any, pages: dict[str, str], folder: Path, suffix: str) -> N
     for name, address in pages.items():
         page.goto(address)
         page.screenshot(path=folder / f"{name}-{suffix}.png", full_page=True)
-
-
-def two_students(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The pairs, and beside them a second student that says on every third event what the teacher said."""
-    return [
-        {**pair, "student_model": model, "student_response": pair["raw_response" if learnt else "student_response"]}
-        for place, pair in enumerate(pairs)
-        for model, learnt in (("student-4b-v1", False), ("student-4b-v2", place % 3 == 0))
-    ]
 
 
 def prepare(place: Path, pairs: Sequence[Mapping[str, Any]]) -> Path:

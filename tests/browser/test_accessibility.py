@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing_rig import Watched
-from serving import Served, cascade
+from serving import Served, cascade, served, shipped_pairs, two_students, write_pairs
 
 Show = Callable[[str], Any]
 PAGES = ("/", "/hashes", "/time", "/errors", "/events", "/frontier", "/alarms", "/runs", "/compare", "/live", "/origin")
@@ -45,6 +45,25 @@ def test_the_page_of_one_event_and_that_of_an_error_have_none(
         page = show(path)
         page.emulate_media(color_scheme=scheme)
         assert findings(page, axe) == [], path
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of two students, compared."""
+    folder = tmp_path_factory.mktemp("students")
+    cascade(folder, "pull", str(write_pairs(folder / "pairs.jsonl", two_students(shipped_pairs(every=16)))))
+    with served(folder) as running:
+        running.wait_until_read()
+        yield f"{running.url}/compare?a=student-4b-v1&b=student-4b-v2"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_two_students_that_are_compared_have_none(watched: Watched, axe: str, compared: str, scheme: str) -> None:
+    page = watched.page
+    page.emulate_media(color_scheme=scheme)
+    page.goto(compared)
+    assert page.get_by_text("McNemar").count() == 1
+    assert findings(page, axe) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

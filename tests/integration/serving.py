@@ -53,6 +53,15 @@ def shipped_pairs(every: int = 8) -> list[dict[str, Any]]:
         return [json.loads(line) for number, line in enumerate(lines) if number % every == 0]
 
 
+def two_students(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs, and beside them a second student that says on every third event what the teacher said."""
+    return [
+        {**pair, "student_model": model, "student_response": pair["raw_response" if learnt else "student_response"]}
+        for place, pair in enumerate(pairs)
+        for model, learnt in (("student-4b-v1", False), ("student-4b-v2", place % 3 == 0))
+    ]
+
+
 @dataclass(frozen=True)
 class Served:
     """A running dashboard.

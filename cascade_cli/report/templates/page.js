@@ -31,6 +31,8 @@
   };
   document.querySelectorAll("table:not(.items, .listing)").forEach((table) => {
     [...table.tHead.rows[0].cells].forEach((head, column) => {
+      // A button without words could be named by nobody who does not see it.
+      if (!head.textContent.trim()) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
