@@ -28,7 +28,7 @@ from cascade_cli.config import (
     TEACHER_TRIES,
     Settings,
 )
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import UsageError, why_unread
 from cascade_cli.event_block import SHAPE, shape_of
 
 _MOST_TEMPLATE_BYTES = 1_000_000
@@ -145,5 +145,4 @@ def _read(file: Path, setting: str) -> str:
             raise UsageError(f"{file} is over 1 MB: that is no template.")
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise UsageError(f"{file}, named by {setting}, cannot be read: {why}.") from error
+        raise UsageError(f"{file}, named by {setting}, cannot be read: {why_unread(error)}.") from error

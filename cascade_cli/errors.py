@@ -74,6 +74,11 @@ class Terminated(CascadeError):  # noqa: N818 - as above
     exit_code = 143
 
 
+def why_unread(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, in words that quote nothing of it."""
+    return (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
+
+
 def internal_error(error: Exception, *, hint: str | None = None) -> CascadeError:
     """A mistake of our own, told by its type and its place: the message of a foreign exception may quote an event.
 

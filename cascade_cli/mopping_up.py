@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import UsageError, why_unread
 from cascade_cli.extraction import parse_extraction
 from cascade_cli.policy import GATES, Policy, decide
 
@@ -111,8 +111,7 @@ def read_event_ids(path: Path) -> tuple[str, ...]:
         with path.open(encoding="utf-8") as lines:
             found = [_event_id(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise UsageError(f"{path} cannot be read: {why}.") from error
+        raise UsageError(f"{path} cannot be read: {why_unread(error)}.") from error
     return tuple(dict.fromkeys(found))
 
 

@@ -1,6 +1,15 @@
 """What decides whether an event must go to the teacher: arithmetic only."""
 
-from cascade_cli.policy.deciding import GATES, RANDOM_SAMPLE, REASONS, Decision, Policy, decide, gates_of
+from cascade_cli.policy.deciding import (
+    GATES,
+    RANDOM_SAMPLE,
+    REASONS,
+    RULES_VERSION,
+    Decision,
+    Policy,
+    decide,
+    gates_of,
+)
 from cascade_cli.policy.gates import EVERY_CATEGORY, Case, Verifier, usable_extraction
 from cascade_cli.policy.grounding import known_emails
 from cascade_cli.policy.observing import Observation, observe
@@ -12,6 +21,7 @@ __all__ = [
     "GATES",
     "RANDOM_SAMPLE",
     "REASONS",
+    "RULES_VERSION",
     "UNITS",
     "Case",
     "Decision",

@@ -40,6 +40,8 @@ GATES = (
 REASONS = (*GATES, RANDOM_SAMPLE)
 """Every reason code; the sample comes last, for it says nothing about the event."""
 RULES_VERSION = 1
+"""Raised whenever extraction or the gates find something else in the same texts: what was approved under other rules
+does not stand, and what was noted for the gates beside a score is worked out anew."""
 _NO_SIGNALS: Mapping[str, float] = MappingProxyType({})
 
 

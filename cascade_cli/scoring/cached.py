@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from cascade_cli.policy import RULES_VERSION
 from cascade_cli.scoring.frames import (
     PAIR_KEY,
     Chunk,
@@ -20,8 +21,6 @@ from cascade_cli.scoring.frames import (
 )
 from cascade_cli.workspace import PairFilter, Workspace, read_scores, stream_pairs
 
-NOTES_VERSION = 1
-"""Raised whenever extraction or the gates find something else in the same texts: then all is worked out anew."""
 _PAIRS_BETWEEN_WRITES = 20_000
 
 
@@ -40,7 +39,8 @@ def score_workspace(
     Counts by a property of items are not kept, so asking for them works everything out anew. Without ``keep`` nothing
     is written.
     """
-    kept_as = f"{request.config.fingerprint}.{NOTES_VERSION}"
+    # What is noted for the gates stands beside the figures, so it is kept under the version of both rules.
+    kept_as = f"{request.config.fingerprint}.{RULES_VERSION}"
     known = read_scores(path, kept_as)
     if request.item_column is not None:
         known = known.clear()

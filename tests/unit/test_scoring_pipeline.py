@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -13,7 +14,7 @@ from cascade_cli.console import Console
 from cascade_cli.demonstration import fixture
 from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import Policy, decide, usable_extraction
+from cascade_cli.policy import RULES_VERSION, Policy, decide, usable_extraction
 from cascade_cli.policy.gates import Case, Empty, Grounding, ParseFail, categories_of
 from cascade_cli.records import BadRow, Event, Row, StudentAnswer, Trace
 from cascade_cli.scoring import Conditions, Inquiry, run_compare, run_score, shown_event
@@ -340,9 +341,19 @@ def test_items_are_counted_by_whatever_a_model_calls_them():
     assert {group["key"]["fact_category"] for group in data["groups"]} >= {"\ufffd half", "a,b", "x" * 10_000}
 
 
-def test_what_another_version_of_extraction_noted_is_not_read(workspace, monkeypatch):
+def test_whoever_changes_what_the_gates_find_in_these_texts_is_told_to_raise_the_version():
+    found = sha256()
+    for row in [*read_rows(PAIRS), *hostile_rows()]:
+        event, text = shown_event(row.trace), row.answer.response
+        parsed = None if text is None else parse_extraction(text)
+        fired = decide(event, parsed, Policy(sample_rate=0)).fired
+        found.update(repr((fired, sorted(categories_of(Case(event, usable_extraction(parsed)))))).encode())
+    assert (RULES_VERSION, found.hexdigest()[:16]) == (1, "13766c41965228a5")
+
+
+def test_what_was_noted_under_other_rules_is_not_read(workspace, monkeypatch):
     score_workspace(workspace, PairFilter(), Request(ScoringConfig()))
-    monkeypatch.setattr("cascade_cli.scoring.cached.NOTES_VERSION", 0)
+    monkeypatch.setattr("cascade_cli.scoring.cached.RULES_VERSION", 0)
     assert score_workspace(workspace, PairFilter(), Request(ScoringConfig())).cached == 0
 
 
