@@ -13,7 +13,7 @@ from cascade_cli.demonstration.live import go_live
 from cascade_cli.demonstration.past import replay_past
 from cascade_cli.demonstration.reporting import PAGE, leave_report
 from cascade_cli.demonstration.shipped import read_examples
-from cascade_cli.demonstration.stage import Stage, stage
+from cascade_cli.demonstration.stage import stage
 from cascade_cli.errors import Interrupted, Terminated
 
 
@@ -42,14 +42,8 @@ def run_demo(console: Console, workspace: Path) -> Result:
     except (Interrupted, Terminated) as ended:
         # What the interrupted command advises, to go on where it stopped, no longer holds.
         raise type(ended)("The demo did not come to its end; all that it started and made is gone.") from ended
-    account.step(_farewell(opened))
+    account.step("stopped all of it and removed its files")
     return _result(account, workspace)
-
-
-def _farewell(opened: Stage) -> str:
-    told = "stopped all of it and removed its files"
-    user = opened.remaining_user
-    return f"{told}\n(as root the server needs a system user, {user}, which stays)" if user else told
 
 
 def _result(account: Account, workspace: Path) -> Result:

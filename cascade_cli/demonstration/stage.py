@@ -53,14 +53,12 @@ class Stage:
         settings: the defaults, pointed at the stand-ins, whatever is configured elsewhere.
         console: told of each step.
         started_s: how long starting took.
-        remaining_user: the system user that stays behind, as root only; else None.
     """
 
     dsn: str
     settings: Settings
     console: Console
     started_s: float
-    remaining_user: str | None
 
     @property
     def policy(self) -> Policy:
@@ -93,7 +91,7 @@ def stage(workspace: Path, console: Console) -> Iterator[Stage]:
         server = opened.enter_context(embedded_postgres())
         endpoint = opened.enter_context(stand_in())
         settings = _settings(workspace, folder, server.dsn, endpoint)
-        yield Stage(server.dsn, settings, console, time.monotonic() - began, server.remaining_user)
+        yield Stage(server.dsn, settings, console, time.monotonic() - began)
 
 
 @contextmanager

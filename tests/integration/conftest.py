@@ -16,7 +16,6 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rig import Rig
 from saying import Saying
-from system_postgres import newest_binaries, system_postgres
 
 from cascade_cli.postgres import ColumnMapping, apply_migrations, embedded_postgres
 from cascade_cli.postgres.granting import grants
@@ -26,14 +25,16 @@ from cascade_cli.postgres.graph import GraphMapping
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The connection string of a server that ends with the session."""
-    if os.environ.get("CASCADE_TEST_POSTGRES") == "system":
-        binaries = newest_binaries()
-        assert binaries, "No PostgreSQL of the system is installed."
-        with system_postgres(binaries) as dsn:
-            yield dsn
-    else:
-        with embedded_postgres() as server:
-            yield server.dsn
+    with embedded_postgres(_programs()) as server:
+        yield server.dsn
+
+
+def _programs() -> Path | None:
+    if os.environ.get("CASCADE_TEST_POSTGRES") != "system":
+        return None
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")]
+    assert found, "No PostgreSQL of the system is installed."
+    return max(found, key=lambda path: int(path.parent.name))
 
 
 @pytest.fixture

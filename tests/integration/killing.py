@@ -70,7 +70,7 @@ def tracked_stage(folder: Path, events: int) -> Iterator[Stage]:
     with embedded_postgres() as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
-        restart(server.dsn)
+        restart(server)
         apply_migrations(server.dsn, with_team_tables=True)
         with stage(server.dsn, folder, ORIGINALS) as live:
             live.enqueue_copies(events - ORIGINALS, "copy-")

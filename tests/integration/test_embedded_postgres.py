@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from cascade_cli.errors import UsageError
+from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.postgres import embedded, embedded_postgres
 
 HOLD = """
@@ -25,13 +26,13 @@ import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from cascade_cli.postgres import embedded_postgres
 with embedded_postgres() as server:
-    print(server.dsn, flush=True)
+    print(server.folder, flush=True)
     time.sleep(60)
 """
 
 
-def _folder(dsn: str) -> Path:
-    return Path(dsn.partition("host=")[2])
+def _postmaster(folder: Path) -> int:
+    return int((folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def _is_running(pid: int) -> bool:
@@ -46,9 +47,8 @@ def test_it_runs_and_is_gone_afterwards() -> None:
     with embedded_postgres() as server:
         with psycopg.connect(server.dsn) as connection:
             (version,) = connection.execute("SHOW server_version_num").fetchone() or ("0",)
-        folder = _folder(server.dsn)
-        pid = int((folder / "postmaster.pid").read_text().split()[0])
-        assert (server.remaining_user is None) == (os.geteuid() != 0)
+        folder = server.folder
+        pid = _postmaster(folder)
     assert int(version) >= 150_000
     assert not folder.exists()
     assert not _is_running(pid)
@@ -57,10 +57,10 @@ def test_it_runs_and_is_gone_afterwards() -> None:
 def test_an_exception_ends_server_and_folder_too() -> None:
     stack = ExitStack()
     server = stack.enter_context(embedded_postgres())
-    pid = int((_folder(server.dsn) / "postmaster.pid").read_text().split()[0])
+    pid = _postmaster(server.folder)
     with pytest.raises(RuntimeError, match="halfway"), stack:
         raise RuntimeError("halfway")
-    assert not _folder(server.dsn).exists()
+    assert not server.folder.exists()
     assert not _is_running(pid)
 
 
@@ -68,8 +68,8 @@ def test_an_exception_ends_server_and_folder_too() -> None:
 def test_a_signal_ends_server_and_folder_too(number: int, status: int) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    folder = _folder(process.stdout.readline().strip())
-    pid = int((folder / "postmaster.pid").read_text().split()[0])
+    folder = Path(process.stdout.readline().strip())
+    pid = _postmaster(folder)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == status
@@ -77,26 +77,34 @@ def test_a_signal_ends_server_and_folder_too(number: int, status: int) -> None:
     assert not _is_running(pid)
 
 
-def test_a_process_that_ran_it_leaves_the_temporary_folder_as_it_was(tmp_path: Path) -> None:
+@pytest.fixture
+def empty_folder() -> Iterator[Path]:
+    """Where everybody may enter, unlike what tests are given."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_process_that_ran_it_leaves_the_temporary_folder_as_it_was(empty_folder: Path) -> None:
     body = "from cascade_cli.postgres import embedded_postgres\nwith embedded_postgres(): pass"
-    subprocess.run([sys.executable, "-c", body], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
-    assert list(tmp_path.iterdir()) == []
+    subprocess.run([sys.executable, "-c", body], env={**os.environ, "TMPDIR": str(empty_folder)}, check=True)
+    assert list(empty_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("delay_s", [0.3, 0.6, 0.9])
-def test_a_signal_while_it_starts_leaves_no_folder(tmp_path: Path, delay_s: float) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+def test_a_signal_while_it_starts_leaves_no_folder(empty_folder: Path, delay_s: float) -> None:
+    environment = {**os.environ, "TMPDIR": str(empty_folder)}
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     time.sleep(delay_s)
     process.terminate()
     process.communicate(timeout=30)
-    assert list(tmp_path.glob("cascade-*")) == []
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_a_child_that_still_writes_does_not_keep_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, remove = tmp_path / "server", shutil.rmtree
+    data, remove = tmp_path / "data", shutil.rmtree
     late = iter(["base", "global"])
 
     def remove_too_early(path: Path, *, ignore_errors: bool) -> None:
@@ -105,21 +113,44 @@ def test_a_child_that_still_writes_does_not_keep_the_folder(tmp_path: Path, monk
             (path / name).mkdir(parents=True)
             return
 
-    folder.mkdir()
+    data.mkdir()
     monkeypatch.setattr(shutil, "rmtree", remove_too_early)
-    embedded._remove(folder)
-    assert not folder.exists()
+    embedded._remove_data(tmp_path / "no-programs", tmp_path)
+    assert not data.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only as root are modes changed")
-def test_every_mode_that_was_opened_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    private = tmp_path / "private"
-    private.mkdir(mode=0o700)
-    monkeypatch.setattr(tempfile, "tempdir", str(private))
-    before = {path: stat.S_IMODE(path.stat().st_mode) for path in (private, *private.parents)}
-    with embedded_postgres():
-        assert stat.S_IMODE(private.stat().st_mode) == 0o755
-    assert {path: stat.S_IMODE(path.stat().st_mode) for path in before} == before
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for the server")
+def test_programs_in_a_closed_folder_serve_without_opening_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, site = embedded._installed_programs(), tmp_path / "closed" / "site-packages"
+    package = installed.parents[1].name
+    for name in (package, f"{package}.libs"):
+        shutil.copytree(installed.parents[2] / name, site / name)
+    (tmp_path / "closed").chmod(0o700)
+    monkeypatch.setattr(embedded, "_installed_programs", lambda: site / installed.relative_to(installed.parents[2]))
+    before = {path: stat.S_IMODE(path.stat().st_mode) for path in (*site.rglob("*"), *site.parents)}
+    with embedded_postgres() as server, psycopg.connect(server.dsn) as connection:
+        assert connection.execute("DO 'BEGIN END'").statusmessage == "DO"  # which loads a library
+        assert {path: stat.S_IMODE(path.stat().st_mode) for path in before} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for the server")
+def test_a_temporary_folder_that_is_closed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(closed))
+    with pytest.raises(DependencyError, match=f"may not enter {closed}") as raised, embedded_postgres():
+        pass
+    assert "TMPDIR" in str(raised.value.hint)
+    assert list(closed.iterdir()) == []
+
+
+def test_a_server_that_does_not_start_says_why(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = empty_folder / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(DependencyError, match=r"pg_ctl.*FATAL.*socket"), embedded_postgres():
+        pass
+    assert list(deep.iterdir()) == []
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +161,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_stopping_what_never_started_is_no_error(tmp_path: Path) -> None:
-    embedded._stop(tmp_path)
-    (tmp_path / "postmaster.pid").write_text("")
-    embedded._stop(tmp_path)
+    embedded._stop(tmp_path / "no-programs", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "postmaster.pid").write_text("")
+    embedded._stop(tmp_path / "no-programs", tmp_path)

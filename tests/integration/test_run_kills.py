@@ -172,7 +172,7 @@ def test_2000_events_survive_50_kills_2_restarts_10_cut_replies_and_faults_every
                     if trouble.kills % 5 == 0 and cutter.cuts < 12:
                         cutter.cut_after_commits(1)
                     if trouble.kills in {20, 40}:
-                        restart(server.dsn)
+                        restart(server)
                         trouble.kills += 1
                     assert time.monotonic() - began < 500, "it never ended"
                 codes = trouble.end()
