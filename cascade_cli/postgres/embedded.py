@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _UNPRIVILEGED: Final = "nobody"
 """Who runs the server for root, for PostgreSQL refuses to run as root. Every system has this user."""
+_SYSTEM_PLACES: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - a folder of a random name is made there
 _ENTER: Final = 0o001
 _START_WAIT_S: Final = 60.0
 _STOP_WAIT_S: Final = 10
@@ -63,7 +64,7 @@ def embedded_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres
     """
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminable())
-        folder = Path(tempfile.mkdtemp(prefix="cascade-")).resolve()
+        folder = Path(tempfile.mkdtemp(prefix="cascade-", dir=_place())).resolve()
         cleanup.callback(shutil.rmtree, folder)
         used = programs or _available_programs(folder)
         if os.geteuid() == 0:
@@ -71,6 +72,20 @@ def embedded_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres
         cleanup.callback(_remove_data, used, folder)
         _start(used, folder)
         yield EmbeddedPostgres(f"postgresql://postgres:@/postgres?host={quote(str(folder))}", folder, used)
+
+
+def _place() -> Path:
+    """The folder for temporary files; for root, where that is closed to the server's user, the system's."""
+    ordinary = Path(tempfile.gettempdir()).resolve()
+    if os.geteuid() != 0:
+        return ordinary
+    for place in (ordinary, *filter(Path.is_dir, _SYSTEM_PLACES)):
+        if all(folder.stat().st_mode & _ENTER for folder in (place, *place.parents)):
+            return place
+    raise DependencyError(
+        f"The embedded PostgreSQL does not run as root, and user {_UNPRIVILEGED} may not enter {ordinary}.",
+        hint="Set TMPDIR to a folder that everybody may enter.",
+    )
 
 
 def _available_programs(folder: Path) -> Path:
@@ -104,13 +119,7 @@ def _copied(programs: Path, folder: Path) -> Path:
 
 
 def _hand_over(folder: Path) -> None:
-    """Give a folder to the unprivileged user, who must be able to come there."""
-    closed = next((parent for parent in folder.parents if not parent.stat().st_mode & _ENTER), None)
-    if closed is not None:
-        raise DependencyError(
-            f"The embedded PostgreSQL does not run as root, and user {_UNPRIVILEGED} may not enter {closed}.",
-            hint="Set TMPDIR to a folder that everybody may enter, for example /tmp.",
-        )
+    """Give a folder to the unprivileged user."""
     owner = pwd.getpwnam(_UNPRIVILEGED)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)

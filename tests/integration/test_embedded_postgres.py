@@ -31,6 +31,9 @@ with embedded_postgres() as server:
 """
 
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for the server")
+
+
 def _postmaster(folder: Path) -> int:
     return int((folder / "data" / "postmaster.pid").read_text().split()[0])
 
@@ -119,7 +122,7 @@ def test_a_child_that_still_writes_does_not_keep_the_folder(tmp_path: Path, monk
     assert not data.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for the server")
+@AS_ROOT
 def test_programs_in_a_closed_folder_serve_without_opening_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed, site = embedded._installed_programs(), tmp_path / "closed" / "site-packages"
     package = installed.parents[1].name
@@ -133,15 +136,21 @@ def test_programs_in_a_closed_folder_serve_without_opening_it(tmp_path: Path, mo
         assert {path: stat.S_IMODE(path.stat().st_mode) for path in before} == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for the server")
-def test_a_temporary_folder_that_is_closed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@AS_ROOT
+def test_from_a_temporary_folder_that_is_closed_it_goes_to_an_open_one(
+    tmp_path: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(tempfile, "tempdir", str(closed))
+    monkeypatch.setattr(embedded, "_SYSTEM_PLACES", (empty_folder / "none", empty_folder))
+    with embedded_postgres() as server:
+        assert server.folder.parent == empty_folder
+    assert [*closed.iterdir(), *empty_folder.iterdir()] == []
+    monkeypatch.setattr(embedded, "_SYSTEM_PLACES", ())
     with pytest.raises(DependencyError, match=f"may not enter {closed}") as raised, embedded_postgres():
         pass
     assert "TMPDIR" in str(raised.value.hint)
-    assert list(closed.iterdir()) == []
 
 
 def test_a_server_that_does_not_start_says_why(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
