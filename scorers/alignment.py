@@ -44,15 +44,32 @@ class Pair(NamedTuple):
     kind: str | None
 
 
-class Keyed(Protocol):
+class Size(NamedTuple):
+    """How much of an item there is to compare.
+
+    Attributes:
+        names: how many it goes by, each of which is compared with each of the other item's.
+        characters: in all that is compared.
+    """
+
+    names: int
+    characters: int
+
+
+class Comparable(Protocol):
     """An item with the key that strict equality compares."""
 
     @property
     def key(self) -> tuple[str, ...]: ...  # noqa: D102
 
+    @property
+    def size(self) -> Size: ...  # noqa: D102
 
-Item = TypeVar("Item", bound=Keyed)
+
+Item = TypeVar("Item", bound=Comparable)
 Key = tuple[object, ...]
+_NAME_PAIRS, _CHARACTER_PAIRS = 10, 250_000
+"""What comparing two items costs where they have so many pairs of names or of characters: as two texts of 500."""
 UNRELATED = Judgement(0.0, accepted=False, strict=False, plain=False, kind=None)
 
 
@@ -74,7 +91,8 @@ def align(
         keys: for the items of each side what strict equality compares; an item whose strict partners its key cannot
             tell has a key of its own.
         contradict: whether two items of equal key are not strictly equal after all; None where the key tells all.
-        max_pairs: above this many candidate pairs only equal keys are matched.
+        max_pairs: above this many candidate pairs only equal keys are matched; pairs of long texts and of items that
+            go by many names count as several.
 
     Returns:
         One record for every accepted pair, rejected pair and single item; every item stands in exactly one.
@@ -84,7 +102,7 @@ def align(
     if not left and not right:
         return pairs
     judged: dict[tuple[int, int], Judgement] = {}
-    if len(left) * len(right) <= max_pairs:
+    if _work([gold[i] for i in left], [predicted[j] for j in right]) <= max_pairs:
         judged = {(i, j): judge(gold[i], predicted[j]) for i in left for j in right}
     else:
         judged = {(i, j): judge(gold[i], predicted[j]) for i, j in _equal_copies(gold, predicted, left, right)}
@@ -132,6 +150,14 @@ def _candidates(
         if key in theirs and _identical(gold, copies) and _identical(predicted, theirs[key])
         for cell in zip(copies, theirs[key], strict=False)
     ]
+
+
+def _work(gold: Sequence[Item], predicted: Sequence[Item]) -> float:
+    """What comparing each with each costs, in pairs of ordinary items."""
+    ours, theirs = [item.size for item in gold], [item.size for item in predicted]
+    names = sum(size.names for size in ours) * sum(size.names for size in theirs)
+    characters = sum(size.characters for size in ours) * sum(size.characters for size in theirs)
+    return max(len(ours) * len(theirs), names / _NAME_PAIRS, characters / _CHARACTER_PAIRS)
 
 
 def _equal_copies(

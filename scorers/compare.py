@@ -20,7 +20,6 @@ MAX_COMPARED_CHARS = 1_000
 _LONG_CHARS = 300
 _NAME_WORDS = 8
 """An end of more words than this is a statement, not a name."""
-_MAX_ALIASES = 20
 
 _MISMATCH = {
     "number": "number_mismatch",
@@ -77,9 +76,9 @@ def _best_name(gold: Entity, predicted: Entity) -> Match:
 
 def _spoken_names(entity: Entity) -> list[NameForm]:
     """Name and aliases without addresses, which identify only where they belong to one entity on each side."""
-    names = [entity.name, *entity.aliases[:_MAX_ALIASES]]
+    names = entity.names
     if entity.emails:
-        names = [without_emails(entity.name), *(alias for alias in names[1:] if "@" not in alias)]
+        names = (without_emails(entity.name), *(alias for alias in names[1:] if "@" not in alias))
     return [prepare_name(name, entity.key[1]) for name in names]
 
 

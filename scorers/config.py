@@ -12,7 +12,7 @@ from types import MappingProxyType
 from scorers.strings.names import ENTITY_THRESHOLD
 from scorers.strings.text import fold, skeleton
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised whenever the same inputs may score differently, or more is counted of them; part of every fingerprint."""
 
 SECTIONS = ("entities", "facts", "relationships")
@@ -59,7 +59,8 @@ class ScoringConfig:
         symmetric_relations: relationship types whose direction does not count, in label form.
         inverse_relations: relationship types that are rewritten, ends swapped, to another; both in label form.
         max_fuzzy_pairs: above this many candidate pairs in a section of one event only equal items are matched,
-            so that a hostile answer costs no more than an honest one.
+            so that a hostile answer costs no more than an honest one; a pair of long texts, or of entities of many
+            names, counts as several.
         official_exact: also apply the rule of :mod:`scorers.exact`.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
+from scorers.alignment import Size
 from scorers.config import ScoringConfig
 from scorers.strings.emails import find_emails
 from scorers.strings.text import CACHED_CHARS, fold, skeleton
@@ -26,6 +27,16 @@ class Entity(NamedTuple):
     aliases: tuple[str, ...]
     emails: tuple[str, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under which it is compared: its name, and not more than twenty aliases."""
+        return (self.name, *self.aliases[:_MOST_ALIASES])
+
+    @property
+    def size(self) -> Size:
+        """Of its names."""
+        return Size(len(self.names), sum(map(len, self.names)))
+
 
 class Fact(NamedTuple):
     """One fact; a component that is absent is the empty string. ``key`` holds everything that strictness compares."""
@@ -34,6 +45,11 @@ class Fact(NamedTuple):
     """Folded subject, predicate (label form), folded object, category, and the statement where those are absent."""
     statement: str
     emails: tuple[str, ...]
+
+    @property
+    def size(self) -> Size:
+        """Of components and statement."""
+        return Size(1, len(self.statement) + sum(map(len, self.key)))
 
     @property
     def is_triple(self) -> bool:
@@ -62,6 +78,11 @@ class Relationship(NamedTuple):
     rewritten: bool
     emails: tuple[str, ...]
 
+    @property
+    def size(self) -> Size:
+        """Of ends and type."""
+        return Size(1, sum(map(len, self.key)))
+
 
 class Items(NamedTuple):
     """The three sections of one extraction, in the order in which they were given."""
@@ -77,6 +98,7 @@ class Items(NamedTuple):
 
 
 Item = TypeVar("Item")
+_MOST_ALIASES = 20
 _SEARCHED_ITEMS = 40
 """Above this many a search among the items of the other side costs more than it saves."""
 _PLAIN_ENTITY = frozenset({"name", "type", "email"})

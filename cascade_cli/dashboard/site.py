@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import format_datetime
 from functools import cache, partial
 from importlib import resources
 
@@ -23,7 +24,7 @@ from cascade_cli.dashboard.guard import Guard
 from cascade_cli.dashboard.look import Look, Sources
 from cascade_cli.dashboard.pages import PAGES, View, event
 from cascade_cli.dashboard.problems import NotAnswered, NothingThere, NotYet, http_status
-from cascade_cli.dashboard.twins import TWINS
+from cascade_cli.dashboard.twins import ASKED_EACH_TIME, TWINS
 from cascade_cli.errors import CascadeError, internal_error
 from cascade_cli.event_loop import in_background
 from cascade_cli.report import environment
@@ -97,8 +98,9 @@ def _page_at(sources: Sources, path: str, show: Callable[[Look], View]) -> Answe
 def _twin_at(sources: Sources, name: str) -> Answer:
     def twin(request: Request) -> Response:
         try:
-            command, result = TWINS[name](_look(sources, request))
-            return _document(envelope(command, result))
+            look = _look(sources, request)
+            command, result = TWINS[name](look)
+            return _document(envelope(command, result), headers=_dated(name, look))
         except CascadeError as error:
             return _document(error_envelope(name, error), http_status(error))
 
@@ -111,8 +113,15 @@ def _static_at(name: str) -> Answer:
     return lambda _request: Response(text, media_type=kind)
 
 
-def _document(document: object, status: int = 200) -> Response:
-    return Response(json_document(document), status, media_type="application/json")
+def _document(document: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json_document(document), status, headers, media_type="application/json")
+
+
+def _dated(name: str, look: Look) -> dict[str, str]:
+    """As of when a twin's figures are; without a date where it is asked for each time."""
+    if name in ASKED_EACH_TIME:
+        return {}
+    return {"Last-Modified": format_datetime(look.snapshot.read_at, usegmt=True)}
 
 
 def _drawn(path: str, view: View, look: Look) -> str:
@@ -129,7 +138,9 @@ def _refused(path: str, error: CascadeError, look: Look) -> Response:
 
 def _unknown(request: Request, _error: Exception) -> Response:
     error = NothingThere(f"There is no page at {request.url.path[:200]}.", hint="The contents list every page.")
-    return HTMLResponse(_message("", error), 404)
+    if request.url.path.startswith(_TWINS_AT):
+        return _document(error_envelope("dashboard", error), http_status(error))
+    return HTMLResponse(_message("", error), http_status(error))
 
 
 def _broken(request: Request, error: Exception) -> Response:

@@ -88,6 +88,8 @@ TWINS: Mapping[str, Callable[[Look], Twin]] = {
     "status": status,
 }
 """By the name in their address, ``/api/NAME.json``."""
+ASKED_EACH_TIME = frozenset({"runs", "status"})
+"""Twins whose figures are of this moment, not of the snapshot."""
 
 
 def read_filter(look: Look) -> Filter:

@@ -323,6 +323,20 @@ def test_above_the_bound_only_equal_items_are_matched():
     assert score_extraction(gold, predicted, ScoringConfig(max_fuzzy_pairs=0)).entities.tp == 1
 
 
+@pytest.mark.parametrize(
+    ("items", "names", "letters", "compared"),
+    [(120, 1, 10, True), (120, 1, 1_000, False), (30, 20, 10, True), (40, 20, 10, False)],
+)
+def test_items_of_long_texts_or_many_names_reach_the_bound_sooner(items: int, names: int, letters: int, compared: bool):
+    def side(suffix: str) -> dict[str, object]:
+        aliases = [f"{'b' * letters}{number}" for number in range(names - 1)]
+        spelled = [f"{'a' * letters}{place}{suffix}" for place in range(items)]
+        return {"entities": [entity(name, "organization", aliases=aliases) for name in spelled]}
+
+    found = score_extraction(side(" Inc"), side(""))
+    assert found.entities.tp == (items if compared else 0)
+
+
 def test_ends_and_types_are_read_in_every_accepted_spelling():
     gold = {"relationships": [relation("Ann", "works_at", "Acme")]}
     for spelled in (
