@@ -130,9 +130,10 @@ def pull_postgres(
     since: datetime | None = None,
     overlap_s: float = OVERLAP_S,
 ) -> PullReport:
-    """Bring what is new of the team's database into a workspace: ledger, student answers, then traces.
+    """Bring what is new of the team's database into a workspace: ledger, student answers, traces, then what waits.
 
-    The traces move the mark, so they come last: what a kill cuts off is read again.
+    The traces move the mark, so they come behind ledger and answers: what a kill cuts off is read again. What waits for
+    the teacher is asked in the end, or what was decided meanwhile would be missing from it.
 
     Args:
         source: an open one.
@@ -152,6 +153,9 @@ def pull_postgres(
         with Workspace.open(workspace_path, "write") as workspace:
             answers += workspace.add_answers(lot)
     report = pull(source.traces(stretch.start), workspace_path, stretch=stretch)
+    if (awaited := source.awaited()) is not None:
+        with Workspace.open(workspace_path, "write") as workspace:
+            workspace.set_awaited(*awaited)
     return replace(
         report,
         new_answers=report.new_answers + answers,

@@ -87,6 +87,21 @@ class StudentAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedEvent:
+    """An event that waits for the teacher, by a live worker's decision.
+
+    Attributes:
+        event_id: as in the queue.
+        reason: why it escalates.
+        decided_at: aware UTC; when the student had answered, by which labels are ordered, else when it was decided.
+    """
+
+    event_id: str
+    reason: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A trace and, where the student was asked, its answer; ``answer`` is None where it was not asked."""
 

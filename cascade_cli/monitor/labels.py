@@ -3,7 +3,7 @@
 Only sampled standing events do: what gates escalate agrees less, and pooling it in would be the gates' figure. Of each
 cluster only the first speaks, for a thread of ten events that share one mistake is one piece of evidence. They speak in
 the order of the decisions, never in that in which labels arrive: a teacher that is slower on hard events would make
-any order of arrival look like a fall.
+any order of arrival look like a fall. So a label that the teacher still owes holds back those after it.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class HashLabels:
         sampled: of the standing.
         missing: clusters whose first sampled standing event has no label, and never will: nobody speaks for them.
         repeated: sampled standing events of clusters whose turn it had been already.
+        held: those whose label is there but waits for an earlier one, of whatever hash.
         labels: those that speak, in the order of the decisions.
         first_at: the first event's moment; None where none is dated.
         last_at: the last one's.
@@ -61,6 +62,7 @@ class HashLabels:
     sampled: int
     missing: int
     repeated: int
+    held: int
     labels: tuple[Label, ...]
     first_at: datetime | None
     last_at: datetime | None
@@ -83,12 +85,15 @@ class HashLabels:
         return (self.last_at - self.first_at).total_seconds() / 86_400
 
 
-def labels_by_hash(events: Events, policy: Policy) -> list[HashLabels]:
+def labels_by_hash(events: Events, policy: Policy, owed_since: datetime | None = None) -> list[HashLabels]:
     """The labels of each prompt hash, the hashes in the order in which they first appear.
 
     Args:
         events: of any number; undated ones come first.
         policy: which of them stand, and which are sampled.
+        owed_since: aware; when the first event was decided whose label the teacher still owes; what was decided since
+            does not speak yet. It counts for every hash: under which one the teacher will answer is not known. None
+            where it owes nothing.
 
     Raises:
         UsageError: the policy has a burn-in, and the events are a log of what it saw: how old a hash was is unknown.
@@ -103,18 +108,23 @@ def labels_by_hash(events: Events, policy: Policy) -> list[HashLabels]:
             "Every standing event is one that the sampler takes: in a worker's log a burn-in is unknown.",
             hint="How old a prompt hash was is known of a full record only; --burn-in-events 0 takes the rate as even.",
         )
-    return [_labels_of(prompt_hash, events, masks, rates, chosen) for prompt_hash, chosen in places.items()]
+    return [_labels_of(prompt_hash, events, masks, rates, chosen, owed_since) for prompt_hash, chosen in places.items()]
 
 
 def _labels_of(
-    prompt_hash: str | None, events: Events, masks: Ints, rates: Floats, places: Sequence[int]
+    prompt_hash: str | None,
+    events: Events,
+    masks: Ints,
+    rates: Floats,
+    places: Sequence[int],
+    owed_since: datetime | None,
 ) -> HashLabels:
     chosen = np.array(places)
     standing = np.flatnonzero((masks[chosen] & ~BIT[RANDOM_SAMPLE]) == 0)
     sampled = np.flatnonzero(masks[chosen] == BIT[RANDOM_SAMPLE])
     spoken: set[object] = set()
     labels: list[Label] = []
-    missing = repeated = 0
+    missing = repeated = held = 0
     for number in sampled.tolist():
         place = places[number]
         cluster = events.clusters[place]
@@ -122,13 +132,16 @@ def _labels_of(
             repeated += 1
             continue
         spoken.add(cluster)
+        at = events.created_at[place]
         if events.labels[place] == NO_LABEL:
             missing += 1
+        elif owed_since is not None and at is not None and at >= owed_since:
+            held += 1
         else:
-            agrees, at = bool(events.labels[place] == AGREES), events.created_at[place]
+            agrees = bool(events.labels[place] == AGREES)
             labels.append(Label(events.ids[place], agrees, at, number + 1, float(rates[place])))
     dated: pl.Series = events.created_at.gather(chosen).drop_nulls()
     first, last = (dated[0], dated[-1]) if len(dated) else (None, None)
     return HashLabels(
-        prompt_hash, len(places), len(standing), len(sampled), missing, repeated, tuple(labels), first, last
+        prompt_hash, len(places), len(standing), len(sampled), missing, repeated, held, tuple(labels), first, last
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from cascade_cli.config import (
     POLICY_HIGH_VALUE_CATEGORIES,
@@ -105,7 +105,8 @@ def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, s
     """
     config = request.config
     events = events_of(scored, by_hash=True)
-    found = labels_by_hash(events, asked.policy)
+    awaited = scored.awaited
+    found = labels_by_hash(events, asked.policy, None if awaited is None else awaited.since)
     _check_baseline(asked.baseline, found)
     trained: tuple[str, ...] = settings[STUDENT_TRAINED_PROMPT_HASHES]
     floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha, asked.baseline_labels)
@@ -116,12 +117,13 @@ def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, s
         "policy": policy_figures(asked.policy),
         "events": len(events),
         "labels": sum(each["labels"] for each in hashes),
+        "awaited": None if awaited is None else asdict(awaited),
         "agreement": agreement,
         "teacher": ceiling_figures(twice.agreements(config), agreement, asked.baseline_labels),
         "alpha": asked.alpha,
         "floor": None if floor is None else _floor_figures(floor, found),
         "hashes": hashes,
-        "notices": notices_of(found, trained),
+        "notices": notices_of(found, trained, awaited),
         "plan": _plan(floor, hashes),
         "rollout": None if asked.rollout is None else rollout_figures(events, asked.rollout, _alarmed_hashes(hashes)),
         "bad_rows": scored.bad_rows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cascade_cli.console import Column, Table, prompt_hash
+from cascade_cli.console import Column, Table, moment, prompt_hash
 from cascade_cli.scoring.tables import count, interval_percent, percent
 from cascade_cli.simulate import PLAN
 
@@ -77,8 +77,19 @@ def _hash(figures: Figures) -> str:
 
 
 def notice_lines(data: Figures) -> list[str]:
-    """What is worth knowing of each hash before there is anything to alarm about."""
-    return [_NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"])) for notice in data["notices"]]
+    """What is worth knowing before there is anything to alarm about."""
+    return [_told(notice) for notice in data["notices"]]
+
+
+def _told(notice: Figures) -> str:
+    events = f"{count(notice['events'])} {'event' if notice['events'] == 1 else 'events'}"
+    if notice["kind"] == "owed_labels":
+        held = f"{count(notice['held'])} {'label is' if notice['held'] == 1 else 'labels are'} held back"
+        since = moment(notice["since"])
+        return f"Of the sample {events} decided since {since} still wait for the teacher: until then {held}."
+    if notice["kind"] == "lost_events":
+        return f"{events} about which the student was asked a day ago or earlier came to nothing: no label will come."
+    return _NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"]))
 
 
 def alarm_lines(data: Figures) -> list[str]:

@@ -13,6 +13,7 @@ from cascade_cli.monitor.labels import HashLabels
 from cascade_cli.simulate import estimate_figures, rate_figures
 from cascade_cli.stats.eprocess import ALPHA, baseline_floor, confidence_sequence, e_bh, level_of
 from cascade_cli.stats.estimates import INSUFFICIENT, Stratum, hajek, post_stratified
+from cascade_cli.workspace import Awaited
 
 Figures = dict[str, Any]
 BASELINE_LABELS = 200
@@ -114,14 +115,20 @@ def agreement_of_all(found: Sequence[HashLabels]) -> Figures:
     return estimate_figures(hajek([label.agrees for each in there for label in each.labels], chances))
 
 
-def notices_of(found: Sequence[HashLabels], trained: Sequence[str]) -> list[Figures]:
-    """What is worth knowing of a hash before there is anything to alarm about: it is new, or unknown to the student.
+def notices_of(found: Sequence[HashLabels], trained: Sequence[str], awaited: Awaited | None = None) -> list[Figures]:
+    """What is worth knowing before there is anything to alarm about: labels that are owed, hashes that are new.
 
     Args:
         found: the labels of each hash.
         trained: the prompt hashes that the student was trained on; empty where nobody said.
+        awaited: what a live worker's teacher owes; None where there is none.
     """
-    notices = []
+    notices: list[Figures] = []
+    if awaited is not None and awaited.events:
+        held = sum(each.held for each in found)
+        notices.append({"kind": "owed_labels", "events": awaited.events, "since": awaited.since, "held": held})
+    if awaited is not None and awaited.lost:
+        notices.append({"kind": "lost_events", "events": awaited.lost})
     for each in found:
         known = {"system_prompt_hash": each.prompt_hash, "events": each.events, "labels": len(each.labels)}
         if len(each.labels) < INSUFFICIENT:
@@ -143,6 +150,7 @@ def _figures(each: HashLabels, floor: Floor | None, place: int | None) -> Figure
         "labels": labels,
         "missing": each.missing,
         "repeated": each.repeated,
+        "held": each.held,
         "insufficient": labels < INSUFFICIENT,
         "agreement": agreement_of(each),
         "confidence_sequence": None if sequence is None else asdict(sequence),

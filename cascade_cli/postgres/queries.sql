@@ -108,6 +108,32 @@ FROM weighed
 WHERE coalesce(bytes_before, 0) < %(page_bytes)s
 ORDER BY weighed.created_at, weighed.trace_id;
 
+-- name: page_of_awaited
+-- Led by the decisions; one whose row is gone, or was ended by somebody else, waits for nobody. The student's answer was
+-- written with the decision, and labels are ordered by it.
+SELECT
+    escalation.event_id AS event_id,
+    escalation.queue_id AS queue_id,
+    escalation.reason AS reason,
+    escalation.decided_at AS persisted_at,
+    coalesce(
+        (
+            SELECT max(answer.answered_at)
+            FROM {answers} AS answer
+            WHERE answer.event_id = escalation.event_id
+                AND answer.sample_index = 0
+                AND answer.answered_at <= escalation.decided_at
+        ),
+        escalation.decided_at
+    ) AS decided_at
+FROM {escalations} AS escalation
+JOIN {queue} AS queue ON queue.{id} = escalation.queue_id::{id_type} AND queue.{event_id}::text = escalation.event_id
+WHERE queue.{status} IN ('pending', 'claimed')
+    AND (escalation.decided_at, escalation.event_id, escalation.queue_id)
+        > (%(after_at)s, %(after_event_id)s, %(after_queue_id)s)
+ORDER BY escalation.decided_at, escalation.event_id, escalation.queue_id
+LIMIT %(page_size)s;
+
 -- name: undated_traces
 SELECT count(*) AS undated FROM {traces} WHERE {created_at} IS NULL;
 

@@ -8,21 +8,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from psycopg import sql
 from psycopg.rows import class_row
 
-from cascade_cli.errors import DependencyError
+from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.ledger import LedgerEntry
 from cascade_cli.postgres.connection import compose, connect, explained, place
 from cascade_cli.postgres.decoding import StoredTrace, row_of
 from cascade_cli.postgres.mapping import ColumnMapping
-from cascade_cli.postgres.tables import QUERIES, check_mapped_tables, is_readable
-from cascade_cli.records import BadRow, Row, StudentAnswer
+from cascade_cli.postgres.tables import (
+    QUERIES,
+    check_mapped_tables,
+    check_queue_table,
+    is_readable,
+    types_of_columns,
+)
+from cascade_cli.records import AwaitedEvent, BadRow, Row, StudentAnswer
 from cascade_cli.signals import read_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from psycopg import sql
 
     from cascade_cli.postgres.connection import Connection
 
@@ -35,6 +40,7 @@ PAGE_BYTES: Final = 16_000_000
 
 LEDGER_TABLE: Final = "event_distillations"
 ANSWERS_TABLE: Final = "cascade_student_answers"
+ESCALATIONS_TABLE: Final = "cascade_escalations"
 _BEGINNING: Final = "-infinity"
 
 
@@ -68,6 +74,17 @@ class _StoredAnswer:
             return read_signals(json.loads(self.signals or "{}"))
         except ValueError as error:
             raise DependencyError(f"{ANSWERS_TABLE}, event {self.event_id}: signals: {error}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredEscalation:
+    """A row of ``page_of_awaited``; its place among them is the first three."""
+
+    persisted_at: datetime
+    event_id: str
+    queue_id: str
+    reason: str
+    decided_at: datetime
 
 
 class PostgresSource:
@@ -149,6 +166,47 @@ class PostgresSource:
             last = page[-1]
             after = {"after_at": last.answered_at, **{column: getattr(last, column) for column in key}}
 
+    def awaited(self) -> tuple[datetime, list[AwaitedEvent]] | None:
+        """Which events wait for the teacher by a live worker's decision, and as of when, aware UTC.
+
+        To be asked right after the traces: what is answered in between is missing from both.
+
+        Returns:
+            None where there is no worker's table, or one that is needed may not be read; a warning says so.
+        """
+        tables = (ESCALATIONS_TABLE, ANSWERS_TABLE, self._mapping.queue.table)
+        if not all(self._may_read(table) for table in tables):
+            return None
+        try:
+            names = self._queue_names()
+        except UsageError as error:
+            # Traces can be pulled without the queue, as they could before.
+            self.warnings += (f"Which events wait for the teacher is unknown: {error}",)
+            return None
+        with explained(self._dsn):
+            ((now,),) = self._connection.execute(QUERIES["server_clock"]).fetchall()
+        found: list[AwaitedEvent] = []
+        after: dict[str, object] = {"after_at": _BEGINNING, "after_event_id": "", "after_queue_id": ""}
+        while page := self._page(_StoredEscalation, "page_of_awaited", names, after):
+            found += [AwaitedEvent(each.event_id, each.reason, each.decided_at.astimezone(UTC)) for each in page]
+            last = page[-1]
+            after = {
+                "after_at": last.persisted_at,
+                "after_event_id": last.event_id,
+                "after_queue_id": last.queue_id,
+            }
+        return now.astimezone(UTC), found
+
+    def _queue_names(self) -> dict[str, sql.Composable]:
+        with explained(self._dsn):
+            mapping = check_queue_table(self._connection, self._mapping)
+            types = types_of_columns(self._connection, mapping, mapping.queue.table)
+        return {
+            **mapping.queue_names(),
+            "id_type": sql.Identifier(*types[mapping.queue.id]),
+            "escalations": mapping.table(ESCALATIONS_TABLE),
+        }
+
     def _undated(self) -> Iterator[BadRow]:
         with explained(self._dsn), self._connection.transaction():
             self._settle()
@@ -183,8 +241,9 @@ class PostgresSource:
     def _may_read(self, table: str) -> bool:
         with explained(self._dsn):
             readable = is_readable(self._connection, self._mapping, table)
-        if readable is False:
-            self.warnings += (f'Table "{table}" may not be read by this user; its rows were left out.',)
+        warning = f'Table "{table}" may not be read by this user; its rows were left out.'
+        if readable is False and warning not in self.warnings:
+            self.warnings += (warning,)
         return bool(readable)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from cascade_cli.policy import RULES_VERSION
+from cascade_cli.policy import RANDOM_SAMPLE, RULES_VERSION
 from cascade_cli.scoring.frames import (
     PAIR_KEY,
     Chunk,
@@ -46,8 +47,11 @@ def score_workspace(
         known = known.clear()
     intake = Intake(through(stream_pairs(path, only)), advance, KnownLines(known))
     known = known.drop(PAIR_KEY)
+    with Workspace.open(path) as workspace:
+        awaited = workspace.awaited(RANDOM_SAMPLE)
     chunks = score_chunks(intake, request, processes=processes)
-    return assemble(_kept(chunks, path, kept_as) if keep else chunks, intake, request, known)
+    scored = assemble(_kept(chunks, path, kept_as) if keep else chunks, intake, request, known)
+    return replace(scored, awaited=awaited)
 
 
 def _kept(chunks: Iterable[Chunk], path: Path, kept_as: str) -> Iterator[Chunk]:

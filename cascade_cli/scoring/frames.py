@@ -15,6 +15,7 @@ from cascade_cli.records import BadRow, Row
 from cascade_cli.scoring.columns import cluster_of, is_item_column, pair_value
 from cascade_cli.scoring.judging import Reading, answered, read_pair, shown_event
 from cascade_cli.storable import storable
+from cascade_cli.workspace import Awaited
 from scorers import MalformedExtraction, ScoringConfig
 from scorers.many import COLUMNS, UNSCORABLE, flatten
 from scorers.parallel import map_chunks
@@ -116,6 +117,7 @@ class Scored:
         first_bad: the first few of them.
         repeated: pairs that a later one of the same key replaced.
         cached: pairs whose figures were known already.
+        awaited: labels of the random sample that a live worker's teacher still owes; None where none is known of.
     """
 
     figures: pl.DataFrame
@@ -126,6 +128,7 @@ class Scored:
     repeated: int
     newest_not_asked: tuple[datetime, str | None] | None = None
     cached: int = 0
+    awaited: Awaited | None = None
 
 
 _BAD_ROWS_SHOWN = 5

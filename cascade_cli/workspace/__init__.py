@@ -6,6 +6,7 @@ from cascade_cli.workspace.pairs import Bookmark
 from cascade_cli.workspace.questions import Ahead, OpenPage
 from cascade_cli.workspace.records import (
     Added,
+    Awaited,
     Counts,
     Experience,
     Failure,
@@ -26,6 +27,7 @@ from cascade_cli.workspace.workspace import Workspace, read_scores, stream_pairs
 __all__ = [
     "Added",
     "Ahead",
+    "Awaited",
     "Bookmark",
     "Counts",
     "Experience",

@@ -304,6 +304,44 @@ WHERE policy_fingerprint = $policy_fingerprint
 ORDER BY simulated_at DESC, rowid DESC
 LIMIT 1;
 
+-- name: forget_awaited_events
+DELETE FROM awaited_events;
+
+-- name: forget_awaited_as_of
+DELETE FROM awaited_as_of;
+
+-- name: add_awaited_as_of
+INSERT INTO awaited_as_of VALUES ($as_of);
+
+-- name: add_awaited_events
+INSERT INTO awaited_events SELECT unnest($event_id), unnest($reason), unnest($decided_at);
+
+-- name: awaited
+-- An event may have been distilled before it came into the queue once more: a trace from then answers nothing.
+WITH waiting AS (
+    SELECT awaited.event_id, awaited.reason, awaited.decided_at
+    FROM awaited_events AS awaited
+    WHERE NOT EXISTS (
+        SELECT 1 FROM traces AS trace
+        WHERE trace.event_id = awaited.event_id AND coalesce(trace.created_at >= awaited.decided_at, true)
+    )
+), owed AS (
+    SELECT count(DISTINCT event_id) AS events, min(decided_at) AS since FROM waiting WHERE reason = $reason
+), lost AS (
+    SELECT count(DISTINCT answer.event_id) AS events
+    FROM student_answers AS answer
+    WHERE answer.run_id IS NULL
+        AND answer.sample_index = 0
+        AND answer.answered_at < (SELECT as_of FROM awaited_as_of) - INTERVAL 1 DAY
+        AND NOT EXISTS (SELECT 1 FROM traces AS trace WHERE trace.event_id = answer.event_id)
+        AND NOT EXISTS (SELECT 1 FROM awaited_events AS awaited WHERE awaited.event_id = answer.event_id)
+        AND NOT EXISTS (
+            SELECT 1 FROM ledger WHERE ledger.event_id = answer.event_id AND ledger.producer = 'student'
+        )
+)
+SELECT awaited_as_of.as_of, owed.events, owed.since, lost.events
+FROM awaited_as_of, owed, lost;
+
 -- name: newest_prompt_hash
 SELECT system_prompt_hash
 FROM traces
@@ -356,6 +394,8 @@ FROM (
     SELECT event_id, emitted_at FROM events
     UNION ALL
     SELECT event_id, distilled_at FROM ledger
+    UNION ALL
+    SELECT event_id, decided_at FROM awaited_events
 )
 GROUP BY event_id
 HAVING max(known_at) < $before;
@@ -378,6 +418,9 @@ SELECT event_id FROM forgotten;
 
 -- name: forget_ledger
 DELETE FROM ledger WHERE event_id IN (SELECT event_id FROM forgotten);
+
+-- name: forget_awaited
+DELETE FROM awaited_events WHERE event_id IN (SELECT event_id FROM forgotten);
 
 -- name: forget_events
 DELETE FROM events WHERE event_id IN (SELECT event_id FROM forgotten);

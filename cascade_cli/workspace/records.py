@@ -52,6 +52,24 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Which labels a live worker's teacher still owes.
+
+    Attributes:
+        as_of: aware UTC; when the database was asked.
+        events: how many wait by one reason, without a trace since the decision.
+        since: aware UTC; when the first of them was decided; None where there is none.
+        lost: events, whatever the reason, about which the student was asked more than a day before ``as_of`` and that
+            neither wait, nor have a trace, nor were written by the student: nobody will answer them.
+    """
+
+    as_of: datetime
+    events: int = 0
+    since: datetime | None = None
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PairFilter:
     """Which pairs to read; None lets everything through.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from cascade_cli.workspace import columns, flip_gates, questions, runs, scores, simulated_rates
+from cascade_cli.workspace import awaiting, columns, flip_gates, questions, runs, scores, simulated_rates
 from cascade_cli.workspace.batching import batches
 from cascade_cli.workspace.database import (
     DATABASE_NAME,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from cascade_cli.ledger import LedgerEntry
-    from cascade_cli.records import Row, StudentAnswer
-    from cascade_cli.workspace.records import Experience, Failure, FlipGate, Questions, Spooled, Totals
+    from cascade_cli.records import AwaitedEvent, Row, StudentAnswer
+    from cascade_cli.workspace.records import Awaited, Experience, Failure, FlipGate, Questions, Spooled, Totals
 
 
 class Workspace:
@@ -172,6 +172,16 @@ class Workspace:
         """What the latest simulation of a policy found; None where there was none."""
         return simulated_rates.latest_simulated_rate(self._connection, policy_fingerprint)
 
+    def set_awaited(self, as_of: datetime, events: Sequence[AwaitedEvent]) -> None:
+        """Remember which events waited for the teacher at an aware moment, instead of what was known before."""
+        self._connection.begin()
+        awaiting.set_awaited(self._connection, as_of, events)
+        self._connection.commit()
+
+    def awaited(self, reason: str) -> Awaited | None:
+        """Which labels the teacher still owes by one reason; None where no live worker's database was read."""
+        return awaiting.read_awaited(self._connection, reason)
+
     def flip_gates(self, since: datetime) -> list[FlipGate]:
         """Verdicts since an aware moment, newest first."""
         return flip_gates.flip_gates_since(self._connection, since)
@@ -225,7 +235,7 @@ class Workspace:
         self._connection.begin()
         self._connection.execute(QUERIES[choice], dict(parameters))
         # Scores find their events through the traces, so they go first.
-        tables = ("scores", "traces", "answers", "errors", "ledger", "events")
+        tables = ("scores", "traces", "answers", "errors", "ledger", "awaited", "events")
         chosen = [event_id for (event_id,) in fetch(self._connection, "forgotten")]
         removed = sum(change(self._connection, f"forget_{table}") for table in tables)
         if (self._folder / SPOOL_NAME).exists():

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from cascade_cli.config import load_settings
+from cascade_cli.config import Settings, load_settings
 from cascade_cli.console import Console
 from cascade_cli.errors import GateFailed, NothingEvaluated, TooManyItemErrors, UsageError
-from cascade_cli.monitor import Watch, read_rollout, run_monitor
+from cascade_cli.monitor import Twice, Watch, notice_lines, read_rollout, run_monitor, watch_scored
 from cascade_cli.policy import Policy, decide, sample_unit, stages_of, units_below
 from cascade_cli.policy_in_force import at_stage
-from cascade_cli.scoring import PairSource
+from cascade_cli.scoring import PairSource, Request, Scored, look_at_pairs, scoring_config
+from cascade_cli.simulate import OBSERVER
 from cascade_cli.stats.eprocess import FloorAlarm, level_of
+from cascade_cli.workspace import Awaited
 
 EVERY_LABEL = Policy(sample_rate=1)
 GOOD, BAD = {"entities": ["Ann"]}, {"entities": ["Bob"]}
@@ -41,6 +45,14 @@ def monitor(tmp_path: Path, found: list[dict[str, object]], **more: object) -> t
     policy = more.pop("policy", EVERY_LABEL)
     result = run_monitor(Watch(PairSource(str(path)), policy, **more), load_settings(), Console())
     return result.data, result.failure
+
+
+def scored_from(tmp_path: Path, found: list[dict[str, object]]) -> tuple[Scored, Twice, Request, Settings]:
+    path, settings = tmp_path / "pairs.jsonl", load_settings()
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    request = Request(scoring_config("default", settings.scoring, ("decision",)), observer=OBSERVER)
+    twice = Twice(0, "")
+    return look_at_pairs(PairSource(str(path)), request, tmp_path, through=twice.watch), twice, request, settings
 
 
 def test_a_hash_below_the_floor_alarms_at_the_label_that_proves_it(tmp_path: Path) -> None:
@@ -102,6 +114,38 @@ def test_a_label_that_is_missing_for_good_is_counted(tmp_path: Path) -> None:
     found[1]["raw_response"] = "{"
     data, _ = monitor(tmp_path, found, floor=0.9)
     assert (data["hashes"][0]["labels"], data["hashes"][0]["missing"]) == (2, 1)
+
+
+def test_a_label_that_the_teacher_owes_holds_back_those_after_it_whatever_their_hash(tmp_path: Path) -> None:
+    found = rows("old", [True] * 30) + rows("new", [False] * 30)  # at the same minutes
+    at = datetime(2026, 6, 1, 0, 10, tzinfo=UTC)
+    scored, twice, request, settings = scored_from(tmp_path, found)
+    watched = Watch(PairSource(), EVERY_LABEL, floor=0.9)
+
+    def data(awaited: Awaited | None) -> dict:
+        return watch_scored(watched, replace(scored, awaited=awaited), twice, request, settings).data
+
+    held = data(Awaited(at + timedelta(days=1), 2, at, lost=3))
+    assert [(each["labels"], each["held"]) for each in held["hashes"]] == [(10, 20), (10, 20)]
+    assert held["hashes"][0]["agreement"]["n"] == 10
+    assert held["notices"][:2] == [
+        {"kind": "owed_labels", "events": 2, "since": at, "held": 40},
+        {"kind": "lost_events", "events": 3},
+    ]
+    lines = notice_lines(held)
+    assert "2 events decided since 2026-06-01 00:10:00Z still wait for the teacher: until then 40 labels" in lines[0]
+    assert lines[1].startswith("3 events about which the student was asked")
+    nothing_owed = data(Awaited(at))
+    assert nothing_owed == {**data(None), "awaited": asdict(Awaited(at))}
+    assert [(each["labels"], each["held"]) for each in nothing_owed["hashes"]] == [(30, 0), (30, 0)]
+
+
+def test_an_undated_label_is_held_back_by_nobody(tmp_path: Path) -> None:
+    scored, twice, request, settings = scored_from(tmp_path, rows("h", [True] * 5, created_at=None))
+    awaited = Awaited(datetime(2026, 6, 1, tzinfo=UTC), 1, datetime(2020, 1, 1, tzinfo=UTC))
+    watched = Watch(PairSource(), EVERY_LABEL, floor=0.9)
+    data = watch_scored(watched, replace(scored, awaited=awaited), twice, request, settings).data
+    assert (data["labels"], data["hashes"][0]["held"]) == (5, 0)
 
 
 def test_an_unknown_baseline_is_a_mistake_of_usage(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.ledger import LedgerEntry
-from cascade_cli.records import Event, Row, StudentAnswer, Trace
+from cascade_cli.records import AwaitedEvent, Event, Row, StudentAnswer, Trace
 from cascade_cli.workspace import (
     Added,
+    Awaited,
     PairFilter,
     Run,
     Window,
@@ -418,3 +419,32 @@ def test_every_query_can_be_explained(folder: Path) -> None:
             values |= dict.fromkeys(names & {"file"}, str(file))
             values |= dict.fromkeys(names & {"limit", "page_size", "stretch", "version"}, 1)
             connection.execute(f"EXPLAIN {QUERIES[name]}", values or None)
+
+
+def _awaited(folder: Path, *events: AwaitedEvent) -> Awaited | None:
+    with Workspace.open(folder, "write") as workspace:
+        workspace.set_awaited(NOON + timedelta(days=3), events)
+        return workspace.awaited("random_sample")
+
+
+def test_an_event_is_awaited_until_a_trace_comes_that_is_no_older_than_the_decision(folder: Path) -> None:
+    _filled(folder, [_row(1, model=None), _row(2, model=None)])
+    early, late = (AwaitedEvent(f"e{n}", "random_sample", NOON + timedelta(seconds=n + d)) for n, d in ((1, 0), (2, 1)))
+    other = AwaitedEvent("e3", "high_value_class", NOON)
+    assert _awaited(folder, early, late, other) == Awaited(NOON + timedelta(days=3), 1, late.decided_at)
+    assert _awaited(folder, early) == Awaited(NOON + timedelta(days=3))
+    with Workspace.open(folder, "write") as workspace:
+        workspace.set_awaited(NOON, [late])
+        assert workspace.purge_event("e2") == 3
+        assert workspace.awaited("random_sample") == Awaited(NOON)
+
+
+def test_lost_is_what_a_worker_asked_about_and_nobody_answered_wrote_or_awaits(folder: Path) -> None:
+    asked = [replace(StudentAnswer(f"e{n}", "{}", "m"), decided_at=NOON) for n in range(1, 6)]
+    recent = replace(StudentAnswer("e6", "{}", "m"), decided_at=NOON + timedelta(days=2, hours=1))
+    _filled(folder, [_row(1, model=None)])
+    with Workspace.open(folder, "write") as workspace:
+        workspace.add_answers([*asked, recent, StudentAnswer("e7", "{}", "m")])
+        workspace.add_ledger([LedgerEntry("e2", "student", "m", "f1e0ff", False, None, NOON)])
+    found = _awaited(folder, AwaitedEvent("e3", "high_value_class", NOON))
+    assert found == Awaited(NOON + timedelta(days=3), lost=2)
