@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cascade_cli.database_in_force import columns_in_force, database_url, graph_in_force
 from cascade_cli.errors import UsageError, why_unread
 from cascade_cli.extraction import parse_extraction
-from cascade_cli.policy import GATES, Policy, decide
+from cascade_cli.policy import GATES, Policy, Verifier, decide
 
 if TYPE_CHECKING:
     from cascade_cli.config import Settings
@@ -126,14 +126,28 @@ def told(done: Mopped) -> Iterator[str]:
         yield f"{left:,} were not ordered: they are not in the queue as done, or changed meanwhile."
 
 
-def check_gate(gate: str | None) -> None:
-    """See that there is such a gate.
+def choose_gate(gate: str | None, policy: Policy, *, by_score: bool) -> str | None:
+    """The gate by which events are chosen; None chooses by none.
+
+    Args:
+        gate: as asked for.
+        policy: whose gates are asked.
+        by_score: a threshold for a verifier's score was given: the gate is the verifier.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such gate, another one than the verifier was asked for beside a score, or the verifier
+            without a threshold.
     """
     if gate is not None and gate not in GATES:
         raise UsageError(f"There is no gate {gate!r}.", hint=f"Known: {', '.join(GATES)}.")
+    if by_score and gate not in (None, Verifier.reason):
+        raise UsageError(f"--verifier-threshold and --reason {gate} contradict each other.", hint="Give one of them.")
+    chosen = Verifier.reason if by_score else gate
+    if chosen == Verifier.reason and policy.verifier_threshold is None:
+        raise UsageError(
+            "No threshold is set above which the verifier's gate fires.", hint="Give --verifier-threshold."
+        )
+    return chosen
 
 
 def _event_id(line: str, path: Path, number: int) -> str:

@@ -30,6 +30,10 @@ def mop_up(
     gate: Annotated[
         str | None, typer.Option("--reason", metavar="GATE", help="Events for which this gate would fire today.")
     ] = None,
+    verifier_threshold: Annotated[
+        str | None,
+        typer.Option("--verifier-threshold", metavar="SCORE", help="Events of a higher verifier's score than this."),
+    ] = None,
     prompt_hash: Annotated[
         str | None,
         typer.Option("--prompt-hash", metavar="HASH", help="Written under this prompt; it may be cut."),
@@ -54,21 +58,23 @@ def mop_up(
     Example:
       cascade mop-up --prompt-hash f1e0ff --since 7d --dry-run
       cascade mop-up --reason high_value_class --because "new categories"
+      cascade mop-up --verifier-threshold 0.6 --since 2d
       cascade mop-up --events disagreeing.jsonl --limit 500
     """
     from cascade_cli.live.killing import who_switches
-    from cascade_cli.mopping_up import Wish, check_gate, mop_up, read_event_ids, told
-    from cascade_cli.policy_in_force import policy_in_force
+    from cascade_cli.mopping_up import Wish, choose_gate, mop_up, read_event_ids, told
+    from cascade_cli.policy_in_force import read_policy
     from cascade_cli.postgres.superseding import Selection
 
     session: Session = ctx.obj
     settings, now = session.settings(), datetime.now(UTC)
-    check_gate(gate)
+    policy = read_policy(settings, threshold=verifier_threshold)
+    gate = choose_gate(gate, policy, by_score=verifier_threshold is not None)
     ids = (*(event or ()), *(read_event_ids(events) if events else ()))
     start, end = (read_since(text, now) if text else None for text in (since, until))
     selection = Selection(prompt_hash, start, end, ids if event or events else None)
     wish = Wish(selection, gate, limit, because, who_switches())
-    done = mop_up(settings, wish, policy_in_force(settings), dry_run=dry_run)
+    done = mop_up(settings, wish, policy, dry_run=dry_run)
     records = [asdict(each) for each in done.chosen]
     failure = None if done.chosen or allow_empty else NothingEvaluated("No event was found that could be ordered.")
     data = {"events": records, "chosen": len(records), "ordered": done.ordered}

@@ -121,6 +121,10 @@ def test_events_are_chosen_by_prompt_time_list_gate_and_limit(
     assert _chosen(cascade, "--until", "1d") == ["e30"]
     assert _chosen(cascade, "--reason", "high_value_class") == ["e30"]
     assert _chosen(cascade, "--reason", "grounding_violation") == ["e4"]
+    connection.execute("UPDATE cascade_student_answers SET signals = '{\"verifier\": 0.6}' WHERE event_id = 'e2'")
+    assert _chosen(cascade, "--verifier-threshold", "0.5") == ["e2"]
+    assert _chosen(cascade, "--verifier-threshold", "0.5", "--reason", "verifier") == ["e2"]
+    assert _chosen(cascade, "--verifier-threshold", "0.6") == []
     (tmp_path / "list.jsonl").write_text('{"event_id": "e1", "agreement": 0.2}\n\ne4\nunknown\n')
     assert _chosen(cascade, "--events", "list.jsonl") == ["e4", "e1"]
     (tmp_path / "empty").write_text("")
@@ -164,6 +168,10 @@ def test_undo_brings_the_event_back_so_that_it_can_be_ordered_again(connection: 
     [
         (["undo", "99"], 4, "There is no receipt 99"),
         (["mop-up", "--reason", "high_value"], 2, "high_value_class"),
+        (["mop-up", "--reason", "verifier"], 2, "No threshold"),
+        (["mop-up", "--reason", "random_sample", "--verifier-threshold", "0.5"], 2, "There is no gate"),
+        (["mop-up", "--reason", "high_value_class", "--verifier-threshold", "0.5"], 2, "contradict"),
+        (["mop-up", "--verifier-threshold", "high"], 2, "high"),
         (["mop-up", "--events", "nowhere"], 2, "cannot be read"),
         (["mop-up", "--since", "yesterday"], 2, "no moment"),
         (["mop-up", "--event", "e1"], 5, "No event was found"),
