@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _UNPRIVILEGED: Final = "nobody"
 """Who runs the server for root, for PostgreSQL refuses to run as root. Every system has this user."""
 _SYSTEM_PLACES: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - a folder of a random name is made there
-_ENTER: Final = 0o001
+_ENTER: Final = 0o001  # of a folder; of a file, to run it
 _START_WAIT_S: Final = 60.0
 _STOP_WAIT_S: Final = 10
 
@@ -51,8 +51,8 @@ class EmbeddedPostgres:
 def embedded_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres]:
     """Start a server and stop it in the end, also after an exception, Ctrl-C or SIGTERM.
 
-    As root it runs under an unprivileged user, from a copy of its programs: their own place may be closed to that user,
-    and no mode outside the private folder is changed, for another server may be on its way through the same folders.
+    As root it runs under an unprivileged user, from a copy of its programs where they lie in a closed place: no mode
+    outside the private folder is changed, for another server may be on its way through the same folders.
 
     Args:
         programs: the folder of another installation's ``initdb`` and ``pg_ctl``, which everybody may run; by default
@@ -80,7 +80,7 @@ def _place() -> Path:
     if os.geteuid() != 0:
         return ordinary
     for place in (ordinary, *filter(Path.is_dir, _SYSTEM_PLACES)):
-        if all(folder.stat().st_mode & _ENTER for folder in (place, *place.parents)):
+        if _open_to_everybody(place):
             return place
     raise DependencyError(
         f"The embedded PostgreSQL does not run as root, and user {_UNPRIVILEGED} may not enter {ordinary}.",
@@ -91,7 +91,14 @@ def _place() -> Path:
 def _available_programs(folder: Path) -> Path:
     """The extra's programs, where the server's user can reach them."""
     installed = _installed_programs()
-    return _copied(installed, folder) if os.geteuid() == 0 else installed
+    if os.geteuid() != 0 or _open_to_everybody(installed / "postgres"):
+        return installed
+    return _copied(installed, folder)
+
+
+def _open_to_everybody(path: Path) -> bool:
+    """Whether everybody may enter a folder, or run a program, and come there."""
+    return all(each.stat().st_mode & _ENTER for each in (path, *path.parents))
 
 
 def _installed_programs() -> Path:
