@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
@@ -80,14 +80,47 @@ async def _opened(
     queue, writer = await _opened_database(plan, pool, watch, stop, once=plan.once)
     control = Control(pool, plan.mapping.schema)
     switch = Switchboard(plan.environment, plan.rules.kill_file, control.read, clock.now, voice.measures, voice.note)
+    refused, trip = _refusing(plan, voice, stop), _tripping(plan, voice, control, switch)
+    async with AsyncExitStack() as stack:
+        # Half of what may be in hand: while it is written, the other half is asked about.
+        enough = max(1, plan.rules.batch // 2)
+        endings = stack.enter_context(
+            Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough, voice.note)
+        )
+        look_up = _look_up(plan, pool, queue)
+        handling = Handling(
+            rules=plan.rules,
+            switch=switch,
+            held=Held(),
+            student=await _student_desk(plan, stack, switch, stop, clock, voice.measures, refused),
+            teacher=await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from),
+            author=_author(plan),
+            end=endings.end,
+            ceiling=Ceiling(plan.rules.escalations_per_min, clock.now),
+            breakers=_breakers(plan),
+            trip=trip,
+            wait=lambda seconds: clock.rest(stop, seconds),
+            agreements=_agreements(plan, look_up, voice.measures),
+            look_up=look_up,
+            log=EventLog(voice.log, plan.name),
+            measures=voice.measures,
+            latecomers=Latecomers(plan.rules.batch),
+        )
+        intake = Intake(
+            queue=queue,
+            handling=handling,
+            stop=stop,
+            watch=watch,
+            wait=lambda seconds: clock.within(stop, seconds),
+            refusals=endings.refusals,
+            once=plan.once,
+            most=plan.most,
+        )
+        yield Worker(plan, voice, stop, clock, health, pool, queue, intake, StudentLane(handling), endings)
 
-    async def trip(why: str) -> None:
-        """Take the flip away from every worker."""
-        voice.note(f"The flip is taken away: {why}.")
-        with suppress(CascadeError):
-            await in_background(lambda: control.unflip(who=plan.name, reason=why))
-        switch.forget()
 
+def _refusing(plan: Plan, voice: Voice, stop: Stop) -> Callable[[str], None]:
+    """What is done when an endpoint says that no call can succeed: each reason is told once, and a short run ends."""
     complaints: set[str] = set()
 
     def refused(why: str) -> None:
@@ -97,51 +130,31 @@ async def _opened(
         if plan.once:
             stop("refused", DependencyError(f"{why}.", hint="Check key, model and address in the configuration."))
 
-    async with AsyncExitStack() as stack:
-        # Half of what may be in hand: while it is written, the other half is asked about.
-        enough = max(1, plan.rules.batch // 2)
-        endings = stack.enter_context(
-            Endings.open(queue, writer, switch.for_writing, watch, voice.measures, enough, voice.note)
-        )
-        student = await _student_desk(plan, stack, switch, stop, clock, voice.measures, refused)
-        teacher = await _teacher_desk(plan, stack, stop, clock, voice.measures, refused, queue.settings.alone_from)
-        look_up = _look_up(plan, pool, queue)
-        handling = Handling(
-            plan.rules,
-            switch,
-            Held(),
-            student,
-            teacher,
-            Teacher(
-                plan.teacher.endpoint.model,
-                plan.teacher.prompt.hash,
-                (lambda: uuid4().hex) if plan.rules.with_traces else None,
-            ),
-            endings.end,
-            Ceiling(plan.rules.escalations_per_min, clock.now),
-            (
-                Breaker("student_parse_fail", plan.rules.most_parse_failures),
-                Breaker("grounding_violation", plan.rules.most_ungrounded),
-            ),
-            trip,
-            lambda seconds: clock.rest(stop, seconds),
-            _agreements(plan, look_up, voice.measures),
-            look_up,
-            EventLog(voice.log, plan.name),
-            voice.measures,
-            Latecomers(plan.rules.batch),
-        )
-        intake = Intake(
-            queue,
-            handling,
-            stop,
-            watch,
-            lambda seconds: clock.within(stop, seconds),
-            endings.refusals,
-            plan.once,
-            plan.most,
-        )
-        yield Worker(plan, voice, stop, clock, health, pool, queue, intake, StudentLane(handling), endings)
+    return refused
+
+
+def _tripping(plan: Plan, voice: Voice, control: Control, switch: Switchboard) -> Callable[[str], Awaitable[None]]:
+    """How a breaker takes the flip away from every worker."""
+
+    async def trip(why: str) -> None:
+        voice.note(f"The flip is taken away: {why}.")
+        with suppress(CascadeError):
+            await in_background(lambda: control.unflip(who=plan.name, reason=why))
+        switch.forget()
+
+    return trip
+
+
+def _breakers(plan: Plan) -> tuple[Breaker, ...]:
+    return (
+        Breaker("student_parse_fail", plan.rules.most_parse_failures),
+        Breaker("grounding_violation", plan.rules.most_ungrounded),
+    )
+
+
+def _author(plan: Plan) -> Teacher:
+    new_id = (lambda: uuid4().hex) if plan.rules.with_traces else None
+    return Teacher(plan.teacher.endpoint.model, plan.teacher.prompt.hash, new_id)
 
 
 async def _opened_database(
