@@ -87,6 +87,7 @@ class Handling:
         measures: counts.
         latecomers: waits in shadow for what the student says after the teacher.
         ends: how often each word of the log occurred.
+        unanswered: events that the teacher wrote in shadow without the student's answer, by why.
     """
 
     rules: Rules
@@ -106,6 +107,7 @@ class Handling:
     measures: Measures
     latecomers: Latecomers
     ends: Counter[str] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
     records: RecordBreaker = field(default_factory=RecordBreaker)
     _recalled: dict[str, StudentAnswer] = field(default_factory=dict)
 
@@ -271,6 +273,8 @@ class Handling:
         ended = await self.end(outcome)
         if ended.fate is Fate.WRITTEN:
             self.measures.wrote("teacher", ended.mode.name.lower())
+            if unasked is not None:
+                self.unanswered[unasked.value] += 1
             if self.agreements is not None and ended.mode is not Mode.OFF:
                 self.agreements.taught(claim, replace(trace, event=claim.event), answer)
         llm_ms = round(lesson.llm_ms, 1)

@@ -7,6 +7,7 @@ the first failure and the half minute calls that failed so are given back too, f
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _SHARE_FAILED = 0.5
 # Before half of the last calls have failed, too many events would go to the teacher for nothing they did.
 _SUSPICIOUS_ROW = 3
 _FIRST_PROBE_S, _LONGEST_PROBE_S = 1.0, 30.0
+_TOLD_AGAIN_AFTER_S = 60.0
 
 
 class Call(Enum):
@@ -36,11 +38,13 @@ class Outages:
         clock: monotonic seconds.
         declared_after_s: most calls must have failed for so long.
         since: when the present outage began; None while there is none.
+        last_failure: what the latest call came to that found nobody, for people; empty before the first.
     """
 
     clock: Callable[[], float]
     declared_after_s: float = DECLARED_AFTER_S
     since: float | None = None
+    last_failure: str = ""
     _calls: deque[tuple[float, bool]] = field(default_factory=deque)
     _lost: int = 0
     _failing_since: float | None = None
@@ -76,12 +80,14 @@ class Outages:
         self._is_probing = False
         self._probe_pause_s = _FIRST_PROBE_S
 
-    def failed(self, call: Call = Call.USUAL) -> None:
+    def failed(self, call: Call = Call.USUAL, why: str = "") -> None:
         """A call found nobody: refused, no name, no handshake, 429, 502, 503 or 504.
 
         Args:
             call: what it was; one from before the outage says nothing of how long to wait.
+            why: what happened, for people.
         """
+        self.last_failure = why
         now = self._note(failed=True)
         self._lost_in_a_row += 1
         if self.is_away:
@@ -118,8 +124,38 @@ class Outages:
         self._lost += failed
         while len(self._calls) > _MOST_CALLS or now - self._calls[0][0] > self.declared_after_s:
             self._lost -= self._calls.popleft()[1]
-        if self._lost <= _SHARE_FAILED * len(self._calls):
+        most_failed = self._lost > _SHARE_FAILED * len(self._calls)
+        # What was before a long silence says nothing of now.
+        if not most_failed or len(self._calls) == 1:
             self._failing_since = None
-        elif self._failing_since is None:
+        if most_failed and self._failing_since is None:
             self._failing_since = now
         return now
+
+
+@dataclass(slots=True)
+class Silence:
+    """What people are told of one endpoint: that it begins to fail, that it is away, that it is back.
+
+    Attributes:
+        name: of the endpoint.
+        clock: monotonic seconds.
+    """
+
+    name: str
+    clock: Callable[[], float]
+    _was_away: bool = False
+    _was_suspected: bool = False
+    _told_at: float = -math.inf
+
+    def told(self, outages: Outages) -> str | None:
+        """What is new, as a sentence; that it begins to fail no more than once a minute, for it may come and go."""
+        changed = outages.is_away != self._was_away
+        begins = outages.is_suspected and not self._was_suspected and not outages.is_away
+        self._was_away, self._was_suspected = outages.is_away, outages.is_suspected
+        if changed:
+            return f"The {self.name} {'is away: its events wait' if outages.is_away else 'is back'}."
+        if not begins or self.clock() - self._told_at < _TOLD_AGAIN_AFTER_S:
+            return None
+        self._told_at = self.clock()
+        return f"The {self.name} does not answer: {outages.last_failure.rstrip('.')}. It is asked again."

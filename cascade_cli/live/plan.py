@@ -119,12 +119,14 @@ class Worked:
         ends: how each ended, by word.
         stopped_by: why it claimed no more.
         failure: what the process ends with; None where stopping is no failure.
+        unanswered: events that the teacher wrote without what the student would have said beside it, by why.
     """
 
     claimed: int
     ends: Mapping[str, int]
     stopped_by: str | None
     failure: CascadeError | None
+    unanswered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

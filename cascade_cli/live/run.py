@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -47,6 +47,7 @@ from cascade_cli.live.modes import Environment
 from cascade_cli.live.plan import Plan, Student, TeacherPlan, Voice, Worked
 from cascade_cli.live.rules import Rules
 from cascade_cli.live.simulated import with_ceiling
+from cascade_cli.live.studying import Unasked
 from cascade_cli.policy import Policy
 from cascade_cli.postgres.cleansing import cleansed
 from cascade_cli.postgres.control import Control
@@ -173,6 +174,14 @@ def work_alone(plan: Plan, live: Live, console: Console) -> Worked:
         raise at_once(stop, "cascade run") from None
 
 
+_UNANSWERED: Mapping[str, str] = {
+    Unasked.AWAY.value: "for nobody answered at its address",
+    Unasked.OFF.value: "for it was switched off",
+    Unasked.STOPPED.value: "for the worker ended",
+    Unasked.LATE.value: "for it came long after the teacher's",
+}
+
+
 def tell(all_worked: Sequence[Worked], max_error_rate: float) -> Result:
     """What all workers did, together; the worst failure is the command's.
 
@@ -181,6 +190,7 @@ def tell(all_worked: Sequence[Worked], max_error_rate: float) -> Result:
         max_error_rate: share of the events brought to an end that may have failed; above it that is a failure, too.
     """
     ends = sum((Counter(worked.ends) for worked in all_worked), Counter[str]())
+    unanswered = sum((Counter(worked.unanswered) for worked in all_worked), Counter[str]())
     failures = [worked.failure for worked in all_worked if worked.failure is not None]
     stopped_by = next((worked.stopped_by for worked in all_worked if worked.stopped_by), None)
     data = {
@@ -188,12 +198,20 @@ def tell(all_worked: Sequence[Worked], max_error_rate: float) -> Result:
         "claimed": sum(worked.claimed for worked in all_worked),
         "ends": dict(sorted(ends.items())),
         "stopped_by": stopped_by,
+        "unanswered": dict(sorted(unanswered.items())),
     }
     told = ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in sorted(ends.items())) or "nothing"
     failure = max(failures, key=lambda each: each.exit_code, default=None)
     is_partial = failure is not None
     failure = failure or _too_many_failed(ends, max_error_rate)
-    return Result(data, (f"{data['claimed']:,} claims: {told}.",), partial=is_partial, failure=failure)
+    blocks = (f"{data['claimed']:,} claims: {told}.", *_unanswered_told(unanswered))
+    return Result(data, blocks, partial=is_partial, failure=failure)
+
+
+def _unanswered_told(unanswered: Counter[str]) -> Iterator[str]:
+    if unanswered:
+        why = ", ".join(f"{count:,} {_UNANSWERED[each]}" for each, count in sorted(unanswered.items()))
+        yield f"In shadow {unanswered.total():,} of them are without the student's answer: {why}."
 
 
 def _too_many_failed(ends: Mapping[str, int], max_error_rate: float) -> CascadeError | None:

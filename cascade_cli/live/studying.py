@@ -136,7 +136,7 @@ class StudentDesk:
             # Somebody answered, however badly.
             self.outages.answered()
             return self.judge.judge(event, None)
-        self.outages.failed(call)
+        self.outages.failed(call, failure.detail)
         if failure.kind.fatal:
             self._fatal(f"The student refuses: {failure.detail}")
         # One that fails among many that are answered fails by itself.

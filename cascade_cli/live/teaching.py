@@ -168,7 +168,7 @@ class TeacherDesk:
     def _failed(self, batch: Sequence[_Waiting], call: Call, failure: CallFailed) -> None:
         self._measures.called("teacher", failure.kind.name)
         if failure.kind.outage or failure.kind.fatal:
-            self.outages.failed(call)
+            self.outages.failed(call, failure.detail)
         if failure.kind.fatal:
             self._fatal(f"The teacher refuses: {failure.detail}")
         _fail(batch, TeacherAwayError(failure.detail))

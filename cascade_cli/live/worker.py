@@ -16,6 +16,7 @@ from cascade_cli.event_loop import Stop, in_background
 from cascade_cli.live.claiming import Intake, StudentLane, Wanted, wanted_of_teacher
 from cascade_cli.live.ending import Endings, Fate
 from cascade_cli.live.handling import SHUTDOWN
+from cascade_cli.live.outages import Silence
 from cascade_cli.live.plan import Clock, Plan, Voice, Worked
 from cascade_cli.live.serving import Health
 from cascade_cli.postgres.ages import standing_events
@@ -68,8 +69,10 @@ class Worker:
                     await self._give_back()
         except ExceptionGroup as failures:
             raise _first(failures) from None
-        ends = self.intake.handling.ends
-        return Worked(self.intake.claimed, dict(ends), self.stop.reason, self.stop.failure)
+        did = self.intake.handling
+        return Worked(
+            self.intake.claimed, dict(did.ends), self.stop.reason, self.stop.failure, unanswered=dict(did.unanswered)
+        )
 
     def _chores(self) -> list[Coroutine[object, object, None]]:
         """What goes on beside; not one of them ever ends by itself."""
@@ -162,26 +165,24 @@ class Worker:
             student.judge.burn_in.looked(count)
 
     async def _tick(self) -> None:
-        away: dict[str, bool] = {}
+        told: dict[str, Silence] = {}
         while True:
             self.health.turned()
-            self._tell_outages(away)
+            self._tell_outages(told)
             if self.plan.parent is not None and os.getppid() != self.plan.parent:
                 self.stop(ORPHANED, CascadeError("The process that started this worker is gone."))
             await asyncio.sleep(_TICK_S)
 
-    def _tell_outages(self, told: dict[str, bool]) -> None:
-        """Say once that an endpoint is away, and once that it is back."""
+    def _tell_outages(self, told: dict[str, Silence]) -> None:
+        """Say when an endpoint begins to fail, once that it is away, and once that it is back."""
         handling = self.intake.handling
         desks = {"teacher": handling.teacher.outages} | (
             {"student": handling.student.outages} if handling.student else {}
         )
         for name, outages in desks.items():
             self.voice.measures.endpoint(name, is_away=outages.is_away)
-            if outages.is_away != told.get(name, False):
-                is_away = "is away: its events wait" if outages.is_away else "is back"
-                self.voice.note(f"The {name} {is_away}.")
-            told[name] = outages.is_away
+            if sentence := told.setdefault(name, Silence(name, self.clock.now)).told(outages):
+                self.voice.note(sentence)
 
     async def _asked(self, ask: Callable[[], T]) -> T | None:
         """What the database says; None while it is away."""

@@ -19,6 +19,9 @@ from live_rig import PAIRS, TEACHER, stage
 from psycopg.pq import TransactionStatus
 from shadowing import cascade, ended, stand_in
 
+from cascade_cli.live.plan import Worked
+from cascade_cli.live.run import tell
+
 LEDGER = "SELECT producer, llm_model, escalated, escalate_reason, count(*) FROM event_distillations GROUP BY 1, 2, 3, 4"
 STUDENT = "nuextract-2.0-4b-ft"
 
@@ -134,6 +137,30 @@ def test_the_student_is_never_asked_about_what_it_may_not_see(database: str, tmp
         asked = {each["event_id"] for each in live.requests() if each["kind"] == "student"}
         assert not spared & asked
         live.check_each_written_once(40)
+
+
+def test_in_shadow_a_student_that_is_away_is_told(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 20) as live:
+        done = live.run("--once", env={"STUDENT_ENDPOINT": "http://127.0.0.1:9/v1"})
+        assert (done.code, done.data["ends"]) == (0, {"written_by_teacher": 20})
+        assert sum(done.data["unanswered"].values()) == 20
+        assert done.data["unanswered"].keys() <= {"outage", "late"}
+        told = tell([Worked(20, {"written_by_teacher": 20}, None, None, {"outage": 18, "late": 2})], 0.0)
+    assert told.blocks[1] == (
+        "In shadow 20 of them are without the student's answer: 2 for it came long after the teacher's,"
+        " 18 for nobody answered at its address."
+    )
+
+
+def test_a_teacher_that_does_not_answer_is_told_before_it_counts_as_away(database: str, tmp_path: Path) -> None:
+    with stage(database, tmp_path, 5) as live:
+        process = live.start("--once", env={"LLM_ENDPOINT": "http://127.0.0.1:9/v1"})
+        assert process.stderr is not None
+        while "does not answer" not in (line := process.stderr.readline()):
+            assert line
+        assert line.startswith("The teacher does not answer: ")
+        process.send_signal(signal.SIGTERM)
+        assert ended(process, 20).code == 143
 
 
 # The switch

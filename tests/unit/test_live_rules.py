@@ -20,7 +20,7 @@ from cascade_cli.live.burn_in import BurnIn
 from cascade_cli.live.ceilings import Ceiling
 from cascade_cli.live.measures import Measures
 from cascade_cli.live.modes import Environment, in_force
-from cascade_cli.live.outages import Outages
+from cascade_cli.live.outages import Outages, Silence
 from cascade_cli.live.switching import Switchboard
 from cascade_cli.policy import Decision, Policy, decide, rate_at
 from cascade_cli.postgres.control import UNREADABLE, Mode, Switch
@@ -118,6 +118,12 @@ def _fail_for(outages: Outages, clock: Clock, seconds: int) -> None:
         outages.failed()
 
 
+def _answer_for(outages: Outages, clock: Clock, seconds: int) -> None:
+    for _ in range(seconds):
+        clock.now += 1
+        outages.answered()
+
+
 def test_an_outage_is_declared_after_half_a_minute_of_failures_and_counted_from_the_first() -> None:
     clock = Clock()
     outages = Outages(clock)
@@ -126,6 +132,43 @@ def test_an_outage_is_declared_after_half_a_minute_of_failures_and_counted_from_
     _fail_for(outages, clock, 1)
     assert outages.is_away
     assert outages.lasts_s == 30.0
+
+
+def test_two_failures_with_a_long_silence_between_them_are_no_outage() -> None:
+    clock = Clock()
+    outages = Outages(clock)
+    _fail_for(outages, clock, 3)
+    outages.answered()
+    clock.now += 60
+    outages.failed()
+    assert outages.is_suspected
+    assert not outages.is_away
+    _fail_for(outages, clock, 30)
+    assert outages.is_away
+
+
+def test_people_are_told_when_an_endpoint_begins_to_fail_is_away_and_is_back() -> None:
+    clock = Clock()
+    outages, silence = Outages(clock), Silence("student", clock)
+    assert silence.told(outages) is None
+    outages.failed(why="connection refused.")
+    assert silence.told(outages) == "The student does not answer: connection refused. It is asked again."
+    assert silence.told(outages) is None
+    for _ in range(3):  # it comes and goes
+        _answer_for(outages, clock, 5)
+        assert silence.told(outages) is None
+        assert not outages.is_suspected
+        _fail_for(outages, clock, 3)
+        assert silence.told(outages) is None
+    _answer_for(outages, clock, 60)
+    assert silence.told(outages) is None
+    _fail_for(outages, clock, 3)
+    assert "does not answer" in (silence.told(outages) or "")
+    _fail_for(outages, clock, 30)
+    assert silence.told(outages) == "The student is away: its events wait."
+    assert silence.told(outages) is None
+    outages.answered()
+    assert silence.told(outages) == "The student is back."
 
 
 def test_calls_of_which_half_are_answered_are_no_outage() -> None:
