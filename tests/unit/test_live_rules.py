@@ -164,7 +164,7 @@ def test_people_are_told_when_an_endpoint_begins_to_fail_is_away_and_is_back() -
     assert silence.told(outages) is None
     _fail_for(outages, clock, 3)
     assert "does not answer" in (silence.told(outages) or "")
-    _fail_for(outages, clock, 30)
+    _fail_for(outages, clock, 60)
     assert silence.told(outages) == "The student is away: its events wait."
     assert silence.told(outages) is None
     outages.answered()
