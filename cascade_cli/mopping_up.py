@@ -51,10 +51,12 @@ class Mopped:
     Attributes:
         chosen: the oldest first.
         ordered: how many of them were ordered; None where nothing was to be.
+        more: whether there are more than the limit let through.
     """
 
     chosen: tuple[Candidate, ...]
     ordered: int | None
+    more: bool = False
 
 
 def mop_up(settings: Settings, wish: Wish, policy: Policy, *, dry_run: bool) -> Mopped:
@@ -80,7 +82,8 @@ def mop_up(settings: Settings, wish: Wish, policy: Policy, *, dry_run: bool) -> 
         if wish.gate is not None:
             found = _judged(connection, mopping, found, wish.gate, policy)
         chosen = tuple(islice(found, wish.limit))
-        return Mopped(chosen, None if dry_run else _order(connection, mopping, chosen, wish))
+        more = next(found, None) is not None
+        return Mopped(chosen, None if dry_run else _order(connection, mopping, chosen, wish), more)
 
 
 def undo(settings: Settings, receipt_id: int) -> Undone:
@@ -117,13 +120,21 @@ def read_event_ids(path: Path) -> tuple[str, ...]:
 
 def told(done: Mopped) -> Iterator[str]:
     """What was done, a sentence each."""
-    if done.ordered is None:
-        yield f"{len(done.chosen):,} events would be ordered."
+    if not done.chosen:
         return
-    yield f"{done.ordered:,} events wait for the teacher; cascade run distils them."
+    if done.more:
+        yield f"There are more: these are the {len(done.chosen):,} oldest (--limit)."
+    if done.ordered is None:
+        yield f"{_events(len(done.chosen))} would be ordered."
+        return
+    yield f"Ordered: {_events(done.ordered)} for the teacher; cascade run distils them."
     if done.ordered < len(done.chosen):
         left = len(done.chosen) - done.ordered
         yield f"{left:,} were not ordered: they are not in the queue as done, or changed meanwhile."
+
+
+def _events(number: int) -> str:
+    return f"{number:,} {'event' if number == 1 else 'events'}"
 
 
 def choose_gate(gate: str | None, policy: Policy, *, by_score: bool) -> str | None:

@@ -77,5 +77,5 @@ def mop_up(
     done = mop_up(settings, wish, policy, dry_run=dry_run)
     records = [asdict(each) for each in done.chosen]
     failure = None if done.chosen or allow_empty else NothingEvaluated("No event was found that could be ordered.")
-    data = {"events": records, "chosen": len(records), "ordered": done.ordered}
+    data = {"events": records, "chosen": len(records), "ordered": done.ordered, "more": done.more}
     return Result(data, (Table(_COLUMNS, records), *told(done)), failure=failure)

@@ -12,7 +12,8 @@ from cascade_cli.console import Column, Result, Table
 from cascade_cli.moments import read_since
 
 _COUNTS = ("read", "new_traces", "new_answers", "seen", "changed", "bad", "ledger")
-_COLUMNS = tuple(Column(name, name.replace("_", " "), align="right") for name in _COUNTS)
+_NAMES = {"read": "traces read", "seen": "seen before", "changed": "of these changed", "bad": "bad rows"}
+_COLUMNS = tuple(Column(name, _NAMES.get(name, name.replace("_", " ")), align="right") for name in _COUNTS)
 
 
 @command

@@ -14,6 +14,7 @@ from socket import gethostname
 from urllib.parse import urlsplit
 
 _LOOPBACK_NAME = "localhost"
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not listened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Access:
     @property
     def url(self) -> str:
         """Where the pages are, with the token where nobody knows it yet."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
+        # On every address at once the name of this machine is one that others can ask for.
+        host = gethostname() if self.host in _EVERY_ADDRESS else self.host
+        shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self.port}/" + (f"?token={self.token}" if self.made else "")
 
     @property

@@ -16,6 +16,8 @@ class NotAnswered(NotYet):
 class NothingThere(CascadeError):  # noqa: N818 - likewise
     """There is no such page, event or student."""
 
+    exit_code = UsageError.exit_code
+
 
 def http_status(error: CascadeError) -> int:
     """What a browser or a program is told an error is."""

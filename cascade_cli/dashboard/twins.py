@@ -41,7 +41,8 @@ def simulate(look: Look) -> Twin:
 
 def monitor(look: Look) -> Twin:
     """As ``cascade monitor`` with every label of a full record."""
-    return "monitor", Result(look.figures.monitor)
+    gate, failure = look.figures.verdict
+    return "monitor", Result(look.figures.monitor, gate=gate, failure=failure)
 
 
 def events(look: Look) -> Twin:

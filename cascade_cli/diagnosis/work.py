@@ -67,7 +67,7 @@ def _migrations(state: WorkState, *, needed: bool) -> Iterator[Finding]:
     if state.missing_indexes:
         detail = f"missing or half made: {', '.join(state.missing_indexes)}"
         yield Finding("indexes", "warn" if needed else "ok", detail, _MIGRATE if needed else "")
-    elif state.not_applied is not None:
+    elif state.not_applied == () and state.queue_problem is None:
         yield Finding("indexes", "ok", "those of the queue and of our tables are there")
 
 

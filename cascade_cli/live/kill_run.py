@@ -107,6 +107,8 @@ def _told(turn: str, throws: tuple[Throw, ...], took_s: float) -> Result:
         *(f"The control row: {row_told(row)}." for row in rows),
     )
     hints = tuple(_TAKEN for row in rows if turn == "off" and not row.flip_allowed)
+    if turn == "on" and not any(throw.done for throw in throws):
+        hints += (_OTHERWISE,)
     return Result(data, blocks, warnings=tuple(warnings), hints=hints, failure=failure)
 
 
@@ -131,6 +133,10 @@ def _headline(turn: str, throws: tuple[Throw, ...]) -> str:
     return "Approved." if done else "Nothing was approved."
 
 
+_OTHERWISE: Final = (
+    "While the database is away no student can write. A switch that needs none is a file that workers and this command"
+    " both name (CASCADE_KILL_FILE); or stop the workers, or start them with CASCADE_ENABLED=false."
+)
 _TAKEN: Final = (
     "Students may still not write: a breaker took the flip away. cascade kill off --allow-flip gives it back."
 )

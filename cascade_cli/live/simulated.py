@@ -32,7 +32,7 @@ def with_ceiling(settings: Settings, policy_fingerprint: str) -> Settings:
 
 def _simulated(settings: Settings, policy_fingerprint: str) -> tuple[int | None, str]:
     folder = settings[WORKSPACE_PATH]
-    nothing = f"default: no ceiling, for no simulation of policy {policy_fingerprint} is in {folder}"
+    nothing = f"default: no ceiling until cascade simulate has replayed policy {policy_fingerprint} over {folder}"
     if not folder.exists():
         return None, nothing
     from cascade_cli.workspace import Workspace

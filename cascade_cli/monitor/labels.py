@@ -111,6 +111,20 @@ def labels_by_hash(events: Events, policy: Policy, owed_since: datetime | None =
     return [_labels_of(prompt_hash, events, masks, rates, chosen, owed_since) for prompt_hash, chosen in places.items()]
 
 
+def unheard_labels(events: Events, policy: Policy, sampled: frozenset[str]) -> int:
+    """How many standing events a live worker sampled that the policy's sampler does not take: its rate is lower.
+
+    Args:
+        events: of any number.
+        policy: as the labels were read by.
+        sampled: ids of the events that the worker's sampler took.
+    """
+    if not sampled:
+        return 0
+    silent = np.flatnonzero(fired_masks(events, policy) == 0)
+    return int(events.ids.gather(silent).is_in(list(sampled)).sum())
+
+
 def _labels_of(
     prompt_hash: str | None,
     events: Events,

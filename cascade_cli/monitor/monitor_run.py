@@ -12,11 +12,11 @@ from cascade_cli.config import (
     STUDENT_TRAINED_PROMPT_HASHES,
     Settings,
 )
-from cascade_cli.console import Console, Result
+from cascade_cli.console import Console, Result, prompt_hash
 from cascade_cli.database_in_force import database_url
 from cascade_cli.errors import CascadeError, GateFailed, NothingEvaluated, UsageError
 from cascade_cli.monitor.ceiling import Twice, ceiling_figures
-from cascade_cli.monitor.labels import HashLabels, labels_by_hash
+from cascade_cli.monitor.labels import HashLabels, labels_by_hash, unheard_labels
 from cascade_cli.monitor.rollout import Rollout, rollout_figures
 from cascade_cli.monitor.tables import monitor_blocks
 from cascade_cli.monitor.watching import (
@@ -30,7 +30,14 @@ from cascade_cli.monitor.watching import (
 )
 from cascade_cli.policy import Policy
 from cascade_cli.scoring import PairSource, Request, Scored, resolve_cluster, score_pairs, scoring_config, warnings_of
-from cascade_cli.simulate import OBSERVER, detection_plan, events_of, policy_figures, too_many_unreadable
+from cascade_cli.simulate import (
+    OBSERVER,
+    blind_grounding,
+    detection_plan,
+    events_of,
+    policy_figures,
+    too_many_unreadable,
+)
 from cascade_cli.stats.eprocess import ALPHA, level_of
 
 
@@ -123,15 +130,16 @@ def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, s
         "alpha": asked.alpha,
         "floor": None if floor is None else _floor_figures(floor, found),
         "hashes": hashes,
-        "notices": notices_of(found, trained, awaited),
+        "notices": notices_of(found, trained, awaited, unheard_labels(events, asked.policy, scored.sampled)),
         "plan": _plan(floor, hashes),
         "rollout": None if asked.rollout is None else rollout_figures(events, asked.rollout, _alarmed_hashes(hashes)),
         "bad_rows": scored.bad_rows,
         "unflipped": None,
     }
+    warnings = (*warnings_of(scored), *blind_grounding(events))
     gate, failure = _verdict(asked, data)
     failure = too_many_unreadable(scored, asked.max_error_rate) or failure
-    return Result(data, monitor_blocks(data), warnings=warnings_of(scored), gate=gate, failure=failure)
+    return Result(data, monitor_blocks(data), warnings=warnings, gate=gate, failure=failure)
 
 
 def _floor_figures(floor: Floor, found: Sequence[HashLabels]) -> Figures:
@@ -165,7 +173,8 @@ def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError 
     judged = data["floor"] is not None and data["labels"] >= asked.min_n
     gate: Figures = {"name": "agreement", "passed": not (alarmed or teacher), "alarmed": alarmed, "teacher": teacher}
     if not gate["passed"]:
-        fallen = [*(str(each) for each in alarmed), *(["the teacher's with itself"] if teacher else [])]
+        under = [prompt_hash(each) if each else "without a hash" for each in alarmed]
+        fallen = [*under, *(["the teacher's with itself"] if teacher else [])]
         return gate, GateFailed(f"Agreement has fallen: {', '.join(fallen)}.")
     if judged:
         return gate, None
@@ -175,16 +184,19 @@ def _verdict(asked: Watch, data: Figures) -> tuple[Figures | None, CascadeError 
 def _nothing_judged(asked: Watch, data: Figures) -> CascadeError:
     if data["labels"] >= asked.min_n:
         return _no_floor(asked)
+    stands = any(each["standing"] for each in data["hashes"])
     return NothingEvaluated(
         f"{data['labels']:,} labels of sampled standing events; at least {asked.min_n:,} are wanted.",
-        hint="A higher --sample-rate labels more of recorded pairs; --allow-empty makes it exit 0.",
+        hint="A higher --sample-rate labels more of recorded pairs; --allow-empty makes it exit 0."
+        if stands or not data["events"]
+        else "Gates send every event to the teacher, so none stands: cascade simulate says which.",
     )
 
 
 def _no_floor(asked: Watch) -> CascadeError:
     which = "no prompt hash has" if asked.baseline is None else f"{asked.baseline} has not"
     return NothingEvaluated(
-        f"Nothing was judged: {which} {asked.baseline_labels:,} labels of which one agrees, so there is no floor.",
+        f"Nothing was judged: {which} {asked.baseline_labels:,} labels yet, or none of them agrees; there is no floor.",
         hint="Give one with --floor, ask for fewer with --baseline-labels, or sample more.",
     )
 

@@ -73,7 +73,7 @@ _NOTICES = {
 
 
 def _hash(figures: Figures) -> str:
-    return prompt_hash(figures["system_prompt_hash"]) if figures["system_prompt_hash"] else "Events without a hash"
+    return prompt_hash(figures["system_prompt_hash"]) if figures["system_prompt_hash"] else "The prompt without a hash"
 
 
 def notice_lines(data: Figures) -> list[str]:
@@ -87,6 +87,8 @@ def _told(notice: Figures) -> str:
         held = f"{count(notice['held'])} {'label is' if notice['held'] == 1 else 'labels are'} held back"
         since = moment(notice["since"])
         return f"Of the sample {events} decided since {since} still wait for the teacher: until then {held}."
+    if notice["kind"] == "unheard_labels":
+        return f"{events} that a worker sampled do not speak: it sampled at a higher rate; give that as --sample-rate."
     if notice["kind"] == "lost_events":
         return f"{events} about which the student was asked a day ago or earlier came to nothing: no label will come."
     return _NOTICES[notice["kind"]].format(_hash(notice), count(notice["labels"]))

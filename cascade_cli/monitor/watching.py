@@ -115,15 +115,20 @@ def agreement_of_all(found: Sequence[HashLabels]) -> Figures:
     return estimate_figures(hajek([label.agrees for each in there for label in each.labels], chances))
 
 
-def notices_of(found: Sequence[HashLabels], trained: Sequence[str], awaited: Awaited | None = None) -> list[Figures]:
-    """What is worth knowing before there is anything to alarm about: labels that are owed, hashes that are new.
+def notices_of(
+    found: Sequence[HashLabels], trained: Sequence[str], awaited: Awaited | None = None, unheard: int = 0
+) -> list[Figures]:
+    """What is worth knowing before there is anything to alarm about: labels that are owed or unheard, new hashes.
 
     Args:
         found: the labels of each hash.
         trained: the prompt hashes that the student was trained on; empty where nobody said.
         awaited: what a live worker's teacher owes; None where there is none.
+        unheard: standing events that it sampled and that do not speak at the rate that is watched.
     """
     notices: list[Figures] = []
+    if unheard:
+        notices.append({"kind": "unheard_labels", "events": unheard})
     if awaited is not None and awaited.events:
         held = sum(each.held for each in found)
         notices.append({"kind": "owed_labels", "events": awaited.events, "since": awaited.since, "held": held})

@@ -18,6 +18,7 @@ from cascade_cli.config import (
     Settings,
 )
 from cascade_cli.console import Console, Result
+from cascade_cli.errors import CascadeError
 from cascade_cli.monitor import Twice, Watch, watch_scored
 from cascade_cli.policy import Policy
 from cascade_cli.policy_in_force import Wanted
@@ -86,6 +87,7 @@ class Figures:
         days: key and agreement of each day, as ``cascade score --by day``.
         simulation: as ``cascade simulate --fleet``; without the fleet where moments or times of service are unknown.
         monitor: as ``cascade monitor``.
+        verdict: its gate, and what it ends with.
         newest: the prompt hash of the newest dated trace, whether the student was asked about it or not; of the last
             pair where none is dated.
         beginnings: every dated prompt hash with the moment of its first trace, aware UTC, in their order.
@@ -99,6 +101,7 @@ class Figures:
     days: Sequence[Data]
     simulation: Data
     monitor: Data
+    verdict: tuple[Mapping[str, object] | None, CascadeError | None]
     newest: str | None
     beginnings: Sequence[tuple[str | None, datetime]]
     floor: float
@@ -162,12 +165,14 @@ def figures_of(asked: Report, scored: Scored, twice: Twice, request: Request, se
     """
     policy, simulation = asked.wanted.base, simulation_of(asked, scored)
     simulated = simulate_scored(simulation, scored, request, settings)
-    watched = Watch(asked.pairs, policy if simulation.logged else replace(policy, sample_rate=_SAYS_ALL), asked.floor)
+    heard = policy if simulation.logged else replace(policy, sample_rate=_SAYS_ALL)
+    watched = watch_scored(Watch(asked.pairs, heard, asked.floor), scored, twice, request, settings)
     return Figures(
         score=summarize(scored, replace(request, by=(_PROMPT_HASH,))),
         days=agreement_by(scored, replace(request, by=(_DAY,))),
         simulation=_data(simulated),
-        monitor=_data(watch_scored(watched, scored, twice, request, settings)),
+        monitor=_data(watched),
+        verdict=(watched.gate, watched.failure),
         newest=_newest(scored),
         beginnings=_beginnings(scored),
         floor=FLOOR if asked.floor is None else asked.floor,

@@ -22,7 +22,7 @@ __all__ = [
     "ratio",
     "sentence",
 ]
-_LARGE = 1000.0
+_LARGE, _HUGE = 1e3, 1e9
 _LONGEST_NAME = 64
 _LONGEST_LINE = 200
 _LONGEST_SENTENCE = 600
@@ -43,7 +43,9 @@ def estimate(figures: object) -> str:
 
 def number(value: object) -> str:
     """A number of any size, to three digits."""
-    return f"{value:,.3g}" if isinstance(value, float) and abs(value) < _LARGE else count(_whole(value))
+    if isinstance(value, float) and not _LARGE <= abs(value) < _HUGE:
+        return f"{value:,.3g}"
+    return count(_whole(value))
 
 
 def exact_percent(share: object) -> str:

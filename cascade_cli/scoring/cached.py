@@ -48,10 +48,10 @@ def score_workspace(
     intake = Intake(through(stream_pairs(path, only)), advance, KnownLines(known))
     known = known.drop(PAIR_KEY)
     with Workspace.open(path) as workspace:
-        awaited = workspace.awaited(RANDOM_SAMPLE)
+        awaited, sampled = workspace.awaited(RANDOM_SAMPLE), workspace.escalated(RANDOM_SAMPLE)
     chunks = score_chunks(intake, request, processes=processes)
     scored = assemble(_kept(chunks, path, kept_as) if keep else chunks, intake, request, known)
-    return replace(scored, awaited=awaited)
+    return replace(scored, awaited=awaited, sampled=sampled)
 
 
 def _kept(chunks: Iterable[Chunk], path: Path, kept_as: str) -> Iterator[Chunk]:

@@ -118,6 +118,7 @@ class Scored:
         repeated: pairs that a later one of the same key replaced.
         cached: pairs whose figures were known already.
         awaited: labels of the random sample that a live worker's teacher still owes; None where none is known of.
+        sampled: events that such a worker's sampler took and the teacher answered.
     """
 
     figures: pl.DataFrame
@@ -129,6 +130,7 @@ class Scored:
     newest_not_asked: tuple[datetime, str | None] | None = None
     cached: int = 0
     awaited: Awaited | None = None
+    sampled: frozenset[str] = frozenset()
 
 
 _BAD_ROWS_SHOWN = 5

@@ -111,7 +111,9 @@ def _item_table(groups: Sequence[Figures], column: str) -> Table:
 def _kinds_table(total: Figures) -> Table:
     kinds: Mapping[str, int] = total["kinds"]
     found = sorted((kind for kind in KINDS if kinds[kind]), key=lambda kind: -kinds[kind])
-    records = [{"kind": kind, "count": kinds[kind]} for kind in found]
+    # Of an answer that is not there nothing can be read, either.
+    names = {"invalid_json": "invalid_json, or no answer"}
+    records = [{"kind": names.get(kind, kind), "count": kinds[kind]} for kind in found]
     return Table(
         (Column("kind", "difference"), Column("count", "count", count, "right")), records, "Kinds of difference"
     )

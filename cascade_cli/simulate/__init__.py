@@ -6,7 +6,13 @@ from cascade_cli.simulate.figures import estimate_figures, policy_figures, rate_
 from cascade_cli.simulate.logs import replay_log
 from cascade_cli.simulate.planning import detection_plan
 from cascade_cli.simulate.sampled import is_a_log
-from cascade_cli.simulate.simulate_run import Simulation, run_simulate, simulate_scored, too_many_unreadable
+from cascade_cli.simulate.simulate_run import (
+    Simulation,
+    blind_grounding,
+    run_simulate,
+    simulate_scored,
+    too_many_unreadable,
+)
 from cascade_cli.simulate.tables import PLAN
 from cascade_cli.simulate.variations import read_ways
 
@@ -21,6 +27,7 @@ __all__ = [
     "Ints",
     "Simulation",
     "Wanted",
+    "blind_grounding",
     "detection_plan",
     "estimate_figures",
     "events_of",

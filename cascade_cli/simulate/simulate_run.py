@@ -106,7 +106,7 @@ def simulate_scored(
     """
     events = events_of(scored) if events is None else events
     policies = simulation.wanted.policies
-    warnings = (*warnings_of(scored), *_told(events), *_unscored(events, simulation.wanted))
+    warnings = (*warnings_of(scored), *_told(events), *blind_grounding(events), *_unscored(events, simulation.wanted))
     warnings += check_names(simulation.wanted, events)
     is_log: tuple[str, ...] = ()
     if simulation.logged is not None:
@@ -245,6 +245,15 @@ def _unscored(events: Events, wanted: Wanted) -> tuple[str, ...]:
     if not missing or all(threshold is None for threshold in wanted.thresholds):
         return ()
     return (f"{missing:,} of {len(events):,} events have no verifier score; its gate does not fire for them.",)
+
+
+def blind_grounding(events: Events) -> tuple[str, ...]:
+    """What to tell where answers were judged by a text that is not there: every address in them counts as made up."""
+    blind = int((events.ungrounded & (events.costs["prompt_chars"] == 0)).sum())
+    if not blind:
+        return ()
+    where = f"{blind:,} of {len(events):,} events come without their text (`event.content` or `user_prompt`)"
+    return (f"{where}: each address in an answer to them counts as made up, and escalates (grounding_violation).",)
 
 
 def _told(events: Events) -> tuple[str, ...]:

@@ -27,6 +27,16 @@ def _number(value: object) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else "—"
 
 
+def _duration(days: object) -> str:
+    """Days, in the unit in which they are a number to remember."""
+    if not isinstance(days, float):
+        return "—"
+    for unit, in_a_day in (("days", 1), ("h", 24), ("min", 1_440)):
+        if days * in_a_day >= 1:
+            return f"{days * in_a_day:,.1f} {unit}"
+    return f"{86_400 * days:,.1f} s"
+
+
 def _money(value: object) -> str:
     return f"${value:,.4f}" if isinstance(value, float) else "—"
 
@@ -63,7 +73,7 @@ PLAN = (
     Column("probability", f"seen in {MOST_LABELS:,} labels", percent, "right"),
     Column("median_labels", "labels, median", count, "right"),
     Column("p90_labels", "labels, 90 %", count, "right"),
-    Column("median_days", "days, median", _number, "right"),
+    Column("median_days", "time, median", _duration, "right"),
 )
 """Columns of :func:`~cascade_cli.simulate.planning.detection_plan`."""
 _RATE_NAMES = {

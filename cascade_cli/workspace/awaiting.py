@@ -1,4 +1,4 @@
-"""Which events waited for the teacher when the team's database was read last."""
+"""Which events a live worker gave to the teacher, and which waited for it when its database was read last."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def set_awaited(connection: duckdb.DuckDBPyConnection, as_of: datetime, events: 
         "decided_at": [naive_utc(event.decided_at) for event in events],
     }
     connection.execute(QUERIES["add_awaited_events"], columns)
+
+
+def read_escalated(connection: duckdb.DuckDBPyConnection, reason: str) -> frozenset[str]:
+    """The events that a live worker's teacher answered for one reason."""
+    return frozenset(event_id for (event_id,) in fetch(connection, "escalated_by", {"reason": reason}))
 
 
 def read_awaited(connection: duckdb.DuckDBPyConnection, reason: str) -> Awaited | None:

@@ -118,7 +118,10 @@ def _explained(file: Path) -> Iterator[None]:
 
 def _prepare(file: Path, mode: Mode) -> None:
     if mode == "read" and not file.exists():
-        raise UsageError(f"There is no workspace at {file.parent}.", hint="Run `cascade pull` first to fill one.")
+        raise UsageError(
+            f"There is no workspace at {file.parent}.",
+            hint="Run `cascade pull` first to fill one, or name a file of recorded pairs.",
+        )
     if mode == "read":
         return
     try:

@@ -342,6 +342,9 @@ WITH waiting AS (
 SELECT awaited_as_of.as_of, owed.events, owed.since, lost.events
 FROM awaited_as_of, owed, lost;
 
+-- name: escalated_by
+SELECT DISTINCT event_id FROM ledger WHERE producer = 'teacher' AND escalate_reason = $reason;
+
 -- name: newest_prompt_hash
 SELECT system_prompt_hash
 FROM traces

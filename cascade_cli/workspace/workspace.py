@@ -182,6 +182,10 @@ class Workspace:
         """Which labels the teacher still owes by one reason; None where no live worker's database was read."""
         return awaiting.read_awaited(self._connection, reason)
 
+    def escalated(self, reason: str) -> frozenset[str]:
+        """The events that a live worker's teacher answered for one reason, as the ledger has it."""
+        return awaiting.read_escalated(self._connection, reason)
+
     def flip_gates(self, since: datetime) -> list[FlipGate]:
         """Verdicts since an aware moment, newest first."""
         return flip_gates.flip_gates_since(self._connection, since)

@@ -84,7 +84,7 @@ def test_an_order_puts_the_event_into_the_teachers_lane_with_all_its_attempts(
 ) -> None:
     _distilled(connection, 1)
     ended = cascade("mop-up", "--event", "e1", "--because", "a test")
-    assert (ended.returncode, "1 events wait for the teacher" in ended.stdout) == (0, True), ended.stderr
+    assert (ended.returncode, "Ordered: 1 event for the teacher" in ended.stdout) == (0, True), ended.stderr
     queue = connection.execute(
         "SELECT id::text, status, attempts, claimed_by, last_error FROM distillation_queue"
     ).fetchone()
@@ -101,7 +101,8 @@ def test_an_order_puts_the_event_into_the_teachers_lane_with_all_its_attempts(
 def test_a_dry_run_changes_nothing(connection: Connection, cascade: Cascade) -> None:
     _distilled(connection, 1, prompt="f1e0ff" + 58 * "0")
     ended = cascade("mop-up", "--dry-run")
-    assert "1 events would be ordered" in ended.stdout
+    assert "1 event would be ordered" in ended.stdout
+    assert "There are more" not in ended.stdout
     assert ("f1e0ff000000" in ended.stdout, "f1e0ff0000000" in ended.stdout) == (True, False)
     assert connection.execute("SELECT count(*) FROM cascade_mop_up_orders").fetchone() == (0,)
     assert connection.execute("SELECT status FROM distillation_queue").fetchone() == ("done",)
@@ -116,6 +117,8 @@ def test_events_are_chosen_by_prompt_time_list_gate_and_limit(
     _distilled(connection, 4, '{"entities": [{"name": "Ann", "email": "made@up.test"}]}')
     assert _chosen(cascade) == ["e30", "e4", "e2", "e1"]
     assert _chosen(cascade, "--limit", "2") == ["e30", "e4"]
+    assert "There are more: these are the 3 oldest" in cascade("mop-up", "--dry-run", "--limit", "3").stdout
+    assert "There are more" not in cascade("mop-up", "--dry-run", "--limit", "4").stdout
     assert _chosen(cascade, "--prompt-hash", "bb") == ["e2"]
     assert _chosen(cascade, "--since", "3h") == ["e2", "e1"]
     assert _chosen(cascade, "--until", "1d") == ["e30"]

@@ -140,6 +140,36 @@ def test_a_label_that_the_teacher_owes_holds_back_those_after_it_whatever_their_
     assert [(each["labels"], each["held"]) for each in nothing_owed["hashes"]] == [(30, 0), (30, 0)]
 
 
+def test_labels_of_a_worker_that_sampled_more_are_missed(tmp_path: Path) -> None:
+    found = rows("h", [True] * 200)
+    scored, twice, request, settings = scored_from(tmp_path, found)
+    policy = Policy(sample_rate=0.05)
+    taken = {row["event_id"] for row in found if sample_unit(str(row["event_id"]), policy.salt) < units_below(0.2)}
+    few = {event_id for event_id in taken if sample_unit(event_id, policy.salt) < units_below(0.05)}
+    scored = replace(scored, sampled=frozenset(taken))
+    for rate, unheard in ((0.05, len(taken) - len(few)), (0.2, 0), (1, 0)):
+        watched = Watch(PairSource(), Policy(sample_rate=rate), floor=0.5, min_n=0)
+        data = watch_scored(watched, scored, twice, request, settings).data
+        assert sum(each["events"] for each in data["notices"] if each["kind"] == "unheard_labels") == unheard
+    assert 0 < len(few) < len(taken)
+
+
+def test_without_their_text_events_are_told_to_escalate_for_every_address(tmp_path: Path) -> None:
+    said = {"entities": [{"name": "Ann", "email": "ann@example.com"}]}
+    found = [{**row, "raw_response": said, "student_response": said} for row in rows("h", [True] * 3)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    result = run_monitor(Watch(PairSource(str(path)), EVERY_LABEL, floor=0.5), load_settings(), Console())
+    assert result.warnings[0].startswith("3 of 3 events come without their text")
+    assert "so none stands" in str(result.failure.hint)
+    for row in found[:2]:
+        row["event"] = {"id": "x", "content": "from ann@example.com"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    result = run_monitor(Watch(PairSource(str(path)), EVERY_LABEL, floor=0.5), load_settings(), Console())
+    assert result.warnings[0].startswith("1 of 3 events come")
+    assert result.data["labels"] == 2
+
+
 def test_an_undated_label_is_held_back_by_nobody(tmp_path: Path) -> None:
     scored, twice, request, settings = scored_from(tmp_path, rows("h", [True] * 5, created_at=None))
     awaited = Awaited(datetime(2026, 6, 1, tzinfo=UTC), 1, datetime(2020, 1, 1, tzinfo=UTC))
