@@ -48,11 +48,12 @@ class Size(NamedTuple):
     """How much of an item there is to compare.
 
     Attributes:
-        names: how many it goes by, each of which is compared with each of the other item's.
+        words: in all the names that it goes by, each of which is compared with each of the other item's; 1 where it has
+            no names.
         characters: in all that is compared.
     """
 
-    names: int
+    words: int
     characters: int
 
 
@@ -68,8 +69,8 @@ class Comparable(Protocol):
 
 Item = TypeVar("Item", bound=Comparable)
 Key = tuple[object, ...]
-_NAME_PAIRS, _CHARACTER_PAIRS = 10, 250_000
-"""What comparing two items costs where they have so many pairs of names or of characters: as two texts of 500."""
+_WORD_PAIRS, _CHARACTER_PAIRS = 16, 250_000
+"""So many pairs of words, or of characters as two texts of 500 have, cost what comparing two ordinary items does."""
 UNRELATED = Judgement(0.0, accepted=False, strict=False, plain=False, kind=None)
 
 
@@ -155,9 +156,9 @@ def _candidates(
 def _work(gold: Sequence[Item], predicted: Sequence[Item]) -> float:
     """What comparing each with each costs, in pairs of ordinary items."""
     ours, theirs = [item.size for item in gold], [item.size for item in predicted]
-    names = sum(size.names for size in ours) * sum(size.names for size in theirs)
+    words = sum(size.words for size in ours) * sum(size.words for size in theirs)
     characters = sum(size.characters for size in ours) * sum(size.characters for size in theirs)
-    return max(len(ours) * len(theirs), names / _NAME_PAIRS, characters / _CHARACTER_PAIRS)
+    return max(len(ours) * len(theirs), words / _WORD_PAIRS, characters / _CHARACTER_PAIRS)
 
 
 def _equal_copies(

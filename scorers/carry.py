@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scorers.alignment import Pair
 from scorers.items import Entity, Fact, Relationship
 from scorers.strings.text import fold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is replaced by signs is worked out once
 class Carry:
     """Which surfaces mean the same aligned pair of entities although they are spelled differently.
 
@@ -33,7 +34,15 @@ class Carry:
 
     def mentions(self, gold: str, predicted: str) -> tuple[str, str]:
         """Two folded texts with every surface that they mention replaced by a sign that stands for its pair."""
-        return _with_signs(gold, self.gold), _with_signs(predicted, self.predicted)
+        return self._gold_signs(gold), self._predicted_signs(predicted)
+
+    @cached_property
+    def _gold_signs(self) -> _Signs:
+        return _Signs(self.gold)
+
+    @cached_property
+    def _predicted_signs(self) -> _Signs:
+        return _Signs(self.predicted)
 
     def unsafe(self, *sections: Sequence[Fact | Relationship]) -> frozenset[str]:
         """Surfaces that are ends on both sides but do not resolve alike there.
@@ -54,18 +63,38 @@ NO_CARRY = Carry()
 _FIRST_SIGN = 0xE000
 """The first of 6,400 characters that Unicode leaves to private use, so that no text means anything by them."""
 _SIGNS = 6_400
-_MAX_CHARS, _MAX_SURFACES = 2_000, 500
-"""Beyond these nobody looks for mentions: the search grows with the product of the two."""
+_MAX_CHARS, _MAX_SURFACES, _MAX_SEARCHED = 2_000, 500, 100_000
+"""Beyond these, and their product beyond the last, nobody looks for mentions."""
 
 
-def _with_signs(text: str, numbers: Mapping[str, int]) -> str:
-    if len(text) > _MAX_CHARS or len(numbers) > _MAX_SURFACES:
+class _Signs:
+    """The surfaces of one side, the longest first, and the texts in which they were replaced already."""
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        self._numbers = numbers
+        self._surfaces = sorted(numbers, key=lambda surface: (-len(surface), surface))
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._replaced: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        """A folded text with a sign for every surface that it mentions."""
+        surfaces = len(self._surfaces)
+        if len(text) > _MAX_CHARS or surfaces > _MAX_SURFACES or len(text) * surfaces > _MAX_SEARCHED:
+            return text
+        if text not in self._replaced:
+            self._replaced[text] = self._replace(text)
+        return self._replaced[text]
+
+    def _replace(self, text: str) -> str:
+        for surface in self._surfaces:
+            if surface in text and self._numbers[surface] < _SIGNS:
+                text = self._pattern(surface).sub(chr(_FIRST_SIGN + self._numbers[surface]), text)
         return text
-    for surface in sorted(numbers, key=lambda surface: (-len(surface), surface)):
-        if surface in text and numbers[surface] < _SIGNS:
-            sign = chr(_FIRST_SIGN + numbers[surface])
-            text = re.sub(rf"(?<!\w){re.escape(surface)}(?!\w)", sign, text)
-    return text
+
+    def _pattern(self, surface: str) -> re.Pattern[str]:
+        if surface not in self._patterns:
+            self._patterns[surface] = re.compile(rf"(?<!\w){re.escape(surface)}(?!\w)")
+        return self._patterns[surface]
 
 
 def _end_surfaces(sections: Sequence[Sequence[Fact | Relationship]]) -> set[str]:

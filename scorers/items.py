@@ -35,7 +35,7 @@ class Entity(NamedTuple):
     @property
     def size(self) -> Size:
         """Of its names."""
-        return Size(len(self.names), sum(map(len, self.names)))
+        return Size(sum(skeleton(name).count(" ") + 1 for name in self.names), sum(map(len, self.names)))
 
 
 class Fact(NamedTuple):
@@ -49,7 +49,7 @@ class Fact(NamedTuple):
     @property
     def size(self) -> Size:
         """Of components and statement."""
-        return Size(1, len(self.statement) + sum(map(len, self.key)))
+        return Size(1, len(self.statement) + sum(map(len, self.triple)))
 
     @property
     def is_triple(self) -> bool:

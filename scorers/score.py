@@ -12,6 +12,7 @@ from scorers.compare import judge_entities, judge_facts, judge_relationships, st
 from scorers.config import DEFAULT, ScoringConfig
 from scorers.differences import Difference, differences_of
 from scorers.items import Entity, Fact, Items, MalformedExtraction, Relationship, read_items
+from scorers.strings.text import reading_once
 
 _TOLERANCE = 1e-9
 _MOST_OF_A_REJECTED_FACT = 0.5
@@ -126,7 +127,16 @@ def score_extraction(
     Raises:
         MalformedExtraction: ``gold`` breaks the schema: the pair is unscorable, which is not a score of 0.
     """
-    config = config or DEFAULT
+    with reading_once():
+        return _score(gold, predicted, config or DEFAULT, known_emails)
+
+
+def _score(
+    gold: Mapping[str, object],
+    predicted: Mapping[str, object] | None,
+    config: ScoringConfig,
+    known_emails: Collection[str] | None,
+) -> ExtractionScore:
     if not isinstance(gold, Mapping):
         raise MalformedExtraction(f"the gold extraction is {type(gold).__name__}, not an object")
     reference = read_items(gold, config)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from scorers.strings.text import CACHED_CHARS
+from scorers.strings.text import CACHED_CHARS, cached_if_short, once
 
 _LOCAL_REVERSED = re.compile(r"[\w.+-]+")
 _DOMAIN = re.compile(r"[\w.-]+")
@@ -19,7 +19,7 @@ def find_emails(text: str) -> frozenset[str]:
     The plain search scans on from every character of a long run of letters, which is quadratic on a megabyte of
     ``a``; this one starts at each ``@`` and looks outwards, so no character is read more than a few times.
     """
-    return _find_cached(text) if len(text) <= CACHED_CHARS else _find(text)
+    return _find_cached(text) if len(text) <= CACHED_CHARS else once(_find, text)
 
 
 def _find(text: str) -> frozenset[str]:
@@ -29,6 +29,7 @@ def _find(text: str) -> frozenset[str]:
 _find_cached = lru_cache(maxsize=16_384)(_find)
 
 
+@cached_if_short(4_096)
 def without_emails(text: str) -> str:
     """What a text says besides addresses and the brackets around them; the text itself where it says nothing else."""
     kept, place = [], 0

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -22,7 +23,16 @@ from scorers.strings.quantities import (
     read_quantities,
     spoken_as_digits,
 )
-from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, cached_if_short, fold, skeleton, unaccented, words_of
+from scorers.strings.text import (
+    CACHE_ENTRIES,
+    CACHED_CHARS,
+    cached_if_short,
+    fold,
+    once,
+    skeleton,
+    unaccented,
+    words_of,
+)
 
 T = TypeVar("T")
 
@@ -63,6 +73,8 @@ _CJK_SEAM = re.compile(rf"(?<=[0-9a-z])(?={_CJK})|(?<={_CJK})(?=[0-9a-z])")
 _CJK_CHAR = re.compile(_CJK)
 _CJK_DATE = re.compile(r"(\d{4})年 ?(\d{1,2})月(?: ?(\d{1,2})日)?")
 _CJK_NEGATION = re.compile("不|没|沒|未|ません|なかった|ない|않|아니|없")
+_MOST_MARK_PAIRS = 1_000
+"""More marks are not compared each with each: there only the same ones agree."""
 _NEIGHBOURS = 2
 """Words on either side of one that tells which may bear on it."""
 _LONG_WORD = 40
@@ -103,7 +115,7 @@ def read_marks(text: str) -> Marks:
     Args:
         text: any string; its first ``MAX_CHARS`` characters are read.
     """
-    return _marks_cached(text) if len(text) <= CACHED_CHARS else _read(text[:MAX_CHARS])
+    return _marks_cached(text) if len(text) <= CACHED_CHARS else once(_read, text[:MAX_CHARS])
 
 
 def veto(a: Marks, b: Marks, *, one_sided: bool) -> str | None:
@@ -139,12 +151,14 @@ def _times_conflict(a: Times, b: Times, *, one_sided: bool) -> bool:
     )
 
 
-def _conflict(a: Collection[T], b: Collection[T], agree: Callable[[T, T], bool], *, one_sided: bool) -> bool:
+def _conflict(a: AbstractSet[T], b: AbstractSet[T], agree: Callable[[T, T], bool], *, one_sided: bool) -> bool:
     """Whether the marks of one kind contradict: neither side's are all found on the other side."""
     if not a or not b:
         return one_sided and bool(a or b)
     if a == b:
         return False
+    if len(a) * len(b) > _MOST_MARK_PAIRS:
+        return one_sided or not (a <= b or b <= a)
     a_found = all(any(agree(x, y) for y in b) for x in a)
     b_found = all(any(agree(x, y) for x in a) for y in b)
     return not (a_found and b_found) if one_sided else not (a_found or b_found)

@@ -15,7 +15,7 @@ from scorers.strings.given_names import is_given_name
 from scorers.strings.guards import NO_MARKS, Marks, read_marks
 from scorers.strings.legal_forms import GLUED_FORMS, strip_legal_form
 from scorers.strings.quantities import NUMBER_WORDS, ROMAN_NUMERALS, SURE_ROMAN_NUMERALS, UNIT_WORDS, spoken_as_digits
-from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, skeleton, words_of
+from scorers.strings.text import CACHE_ENTRIES, CACHED_CHARS, fold, once, skeleton, words_of
 
 Kind = Literal["person", "likely person", "organisation", "other", "unknown"]
 """What a name names; ``likely person`` where the text says so and the caller does not."""
@@ -153,7 +153,7 @@ def prepare_name(text: str, entity_type: str | None = None) -> NameForm:
         entity_type: free text such as ``person`` or ``Company``; None where it is not known.
     """
     kind = kind_of(entity_type)
-    return _prepare_cached(text, kind) if len(text) <= CACHED_CHARS else _prepare(text, kind)
+    return _prepare_cached(text, kind) if len(text) <= CACHED_CHARS else once(_prepare, text, kind)
 
 
 @lru_cache(maxsize=1024)

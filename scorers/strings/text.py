@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, lru_cache, wraps
 from typing import ParamSpec, TypeVar, cast
 
@@ -18,7 +20,7 @@ CACHE_ENTRIES = 65_536
 """Strings kept by each cache of a normal form."""
 
 CACHED_CHARS = 512
-"""Longer strings are computed anew each time, so that the caches stay within some tens of megabytes."""
+"""What is worked out of longer strings is kept for one event, so that the caches stay within some tens of megabytes."""
 
 _MARKS_IN_A_ROW = 30
 """What Unicode Standard Annex 15 calls stream-safe; without it, ordering combining marks is quadratic."""
@@ -56,8 +58,34 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """While an event is scored, read each of its long strings once: items are compared each with each."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def once(function: Callable[..., T], *arguments: str) -> T:
+    """What a pure function says of a long string; within :func:`reading_once` it is asked once."""
+    kept, key = _kept.get(), (function, *arguments)
+    if kept is None:
+        return function(*arguments)
+    if key not in kept:
+        kept[key] = function(*arguments)
+    return cast("T", kept[key])
+
+
+_kept: ContextVar[dict[tuple[object, ...], object] | None] = ContextVar("kept", default=None)
+
+
 def cached_if_short(entries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Cache a pure function of strings for calls whose strings are short together, as nearly all are."""
+    """Cache a pure function of strings for calls whose strings are short together, as nearly all are.
+
+    Of a single long string the result is kept for one event, of several long ones it is not.
+    """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         cached = lru_cache(maxsize=entries)(function)
@@ -65,7 +93,9 @@ def cached_if_short(entries: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
         @wraps(function)
         def call(*texts: P.args, **named: P.kwargs) -> T:
             chars = sum(map(len, cast("tuple[str, ...]", texts)))
-            return cached(*texts) if chars <= CACHED_CHARS and not named else function(*texts, **named)
+            if chars <= CACHED_CHARS and not named:
+                return cached(*texts)
+            return once(function, *texts) if len(texts) == 1 and not named else function(*texts, **named)  # type: ignore[arg-type]
 
         return call
 
@@ -86,7 +116,7 @@ def fold(text: str) -> str:
     Returns:
         The form, without white space at its ends; the same for NFC and NFD; folding it again changes nothing.
     """
-    return _fold_cached(text) if len(text) <= CACHED_CHARS else _fold(text)
+    return _fold_cached(text) if len(text) <= CACHED_CHARS else once(_fold, text)
 
 
 def skeleton(text: str) -> str:
@@ -101,7 +131,7 @@ def skeleton(text: str) -> str:
     Returns:
         Words separated by single spaces; empty where the text has neither letter nor digit.
     """
-    return _skeleton_cached(text) if len(text) <= CACHED_CHARS else _skeleton(text)
+    return _skeleton_cached(text) if len(text) <= CACHED_CHARS else once(_skeleton, text)
 
 
 def unaccented(folded: str) -> str:

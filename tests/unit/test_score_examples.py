@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import PRESETS, ScoringConfig, score_extraction
+from scorers.carry import Carry
+from scorers.strings import guards
 from scorers.strings.emails import find_emails
 from scorers.strings.guards import marks_may_differ, read_marks, veto
-from scorers.strings.text import words_of
+from scorers.strings.text import CACHED_CHARS, words_of
 
 
 def entity(name, kind="person", **more):
@@ -323,18 +325,79 @@ def test_above_the_bound_only_equal_items_are_matched():
     assert score_extraction(gold, predicted, ScoringConfig(max_fuzzy_pairs=0)).entities.tp == 1
 
 
+def named(items: int, names: int, letters: int, suffix: str) -> dict[str, object]:
+    aliases = [f"{'b' * letters}{number}" for number in range(names - 1)]
+    spelled = [f"{'a' * letters}{place}{suffix}" for place in range(items)]
+    return {"entities": [entity(name, "organization", aliases=aliases) for name in spelled]}
+
+
 @pytest.mark.parametrize(
     ("items", "names", "letters", "compared"),
     [(120, 1, 10, True), (120, 1, 1_000, False), (30, 20, 10, True), (40, 20, 10, False)],
 )
-def test_items_of_long_texts_or_many_names_reach_the_bound_sooner(items: int, names: int, letters: int, compared: bool):
-    def side(suffix: str) -> dict[str, object]:
-        aliases = [f"{'b' * letters}{number}" for number in range(names - 1)]
-        spelled = [f"{'a' * letters}{place}{suffix}" for place in range(items)]
-        return {"entities": [entity(name, "organization", aliases=aliases) for name in spelled]}
-
-    found = score_extraction(side(" Inc"), side(""))
+def test_entities_of_long_or_many_names_reach_the_bound_sooner(items: int, names: int, letters: int, compared: bool):
+    found = score_extraction(named(items, names, letters, " Inc"), named(items, names, letters, ""))
     assert found.entities.tp == (items if compared else 0)
+
+
+def test_names_of_many_words_reach_the_bound_sooner():
+    def side(words: int, suffix: str) -> dict[str, object]:
+        letters = "abcdefghijklmnop"
+        return {"entities": [entity(f"{' '.join(letters[:words])} {first}x{suffix}", "thing") for first in letters]}
+
+    assert score_extraction(side(2, "yz"), side(2, "yzs")).entities.tp > 0
+    many = [{"entities": side(16, suffix)["entities"] * 4} for suffix in ("yz", "yzs")]
+    assert score_extraction(*many).entities.tp == 0
+
+
+@pytest.mark.parametrize(("letters", "compared"), [(400, True), (6_000, False)])
+def test_long_facts_and_relationships_reach_the_bound_sooner(letters: int, compared: bool):
+    words = ["moreover " * (letters // 9) + f"n{place}" for place in range(20)]
+    facts = [{"facts": [f"{word} {end}" for word in words]} for end in ("done", "done too")]
+    assert (score_extraction(*facts).facts.tp > 0) == compared
+    ends = [{"relationships": [relation(f"{word} {end}", "knows", "B") for word in words]} for end in ("x", "xx")]
+    assert (score_extraction(*ends).relationships.tp > 0) == compared
+
+
+def test_items_that_are_equal_do_not_count_for_the_bound():
+    same = [entity(f"{'a' * 900}{place}", "organization") for place in range(120)]
+    gold = {"entities": [*same, entity("Acme Inc", "organization")]}
+    predicted = {"entities": [*same, entity("Acme", "organization")]}
+    assert score_extraction(gold, predicted).entities.tp == 121
+
+
+def test_a_long_text_is_read_once_however_many_items_it_is_compared_with(monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    plain = guards._read
+
+    def counted(text: str) -> guards.Marks:
+        read.append(text)
+        return plain(text)
+
+    monkeypatch.setattr(guards, "_read", counted)
+    long = [f"{'on 3 May not 5 EUR ' * 40}{place}" for place in range(5)]
+    score_extraction({"facts": [f"Ann pays Bob {place} EUR" for place in range(30)]}, {"facts": long})
+    assert sorted(text for text in read if len(text) > CACHED_CHARS) == long
+
+
+def test_many_marks_agree_only_where_they_are_the_same():
+    gold, same, fewer, other = (
+        {"facts": [f"Ann pays {' and '.join(f'{place} EUR' for place in numbers)}"]}
+        for numbers in ([*range(40), 200], [200, *range(40)], range(40), [*range(40), 300])
+    )
+    assert score_extraction(gold, same).facts.tp == 1
+    assert score_extraction(gold, fewer).facts.tp == 1
+    assert score_extraction(gold, other).facts.tp == 0
+    assert veto(read_marks(gold["facts"][0]), read_marks(fewer["facts"][0]), one_sided=True) == "number"
+
+
+@pytest.mark.parametrize(("words", "looked_for"), [(30, True), (50, False)])
+def test_mentions_are_looked_for_as_far_as_text_and_surfaces_together_are_bounded(words: int, looked_for: bool):
+    carry = Carry({f"zq{number}x": number for number in range(490)}, {"ann": 1})
+    text = "zq1x" + " word" * words
+    gold, predicted = carry.mentions(text, "dear ann")
+    assert (gold != text) == looked_for
+    assert predicted == f"dear {gold[0]}" if looked_for else predicted != "dear ann"
 
 
 def test_ends_and_types_are_read_in_every_accepted_spelling():
