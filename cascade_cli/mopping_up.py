@@ -156,7 +156,8 @@ def choose_gate(gate: str | None, policy: Policy, *, by_score: bool) -> str | No
     chosen = Verifier.reason if by_score else gate
     if chosen == Verifier.reason and policy.verifier_threshold is None:
         raise UsageError(
-            "No threshold is set above which the verifier's gate fires.", hint="Give --verifier-threshold."
+            "No threshold is set above which a verifier escalates.",
+            hint="Give --verifier-threshold a number from 0 to 1.",
         )
     return chosen
 

@@ -82,7 +82,7 @@ def read_wanted(
         sample_rates: rates or sweeps as typed; empty for the setting.
         without_gates: reasons of gates to leave out.
         thresholds: of the verifier, as typed like rates; empty for the setting.
-        most_rates: more are a mistake; None for any number.
+        most_rates: more, or more thresholds, are a mistake; None for any number.
 
     Raises:
         UsageError: one of them makes no sense.
@@ -97,6 +97,8 @@ def read_wanted(
         )
     if most_rates is not None and len(rates) > most_rates:
         raise UsageError(f"One sample rate is wanted here, not {len(rates):,}.")
+    if most_rates is not None and len(levels) > most_rates:
+        raise UsageError(f"One threshold of the verifier is wanted here, not {len(levels):,}.")
     base = replace(
         policy_in_force(settings),
         sample_rate=rates[0],

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cascade_cli.config import (
-    POSTGRES_EVENTS,
+    LIVE_MAX_ATTEMPTS,
     POSTGRES_OVERLAP_S,
-    POSTGRES_SCHEMA,
     POSTGRES_STATEMENT_TIMEOUT_S,
-    POSTGRES_TRACES,
     POSTGRES_URL,
     WORKSPACE_PATH,
 )
+from cascade_cli.database_in_force import columns_in_force
 from cascade_cli.errors import CascadeError, TooManyItemErrors, UsageError
 from cascade_cli.pulling import pull, pull_postgres
 from cascade_cli.records import Row
@@ -68,12 +67,17 @@ def pull_database(settings: Settings, since: datetime | None) -> PullReport:
         UsageError: the mapping does not fit the database.
         DependencyError: it cannot be reached or refuses.
     """
-    from cascade_cli.postgres import ColumnMapping, PostgresSource
+    from cascade_cli.postgres import PostgresSource
 
-    mapping = ColumnMapping.of(settings[POSTGRES_SCHEMA], settings[POSTGRES_TRACES], settings[POSTGRES_EVENTS])
-    timeout_s = settings[POSTGRES_STATEMENT_TIMEOUT_S]
+    mapping, timeout_s = columns_in_force(settings), settings[POSTGRES_STATEMENT_TIMEOUT_S]
     with PostgresSource.open(settings[POSTGRES_URL] or "", mapping, statement_timeout_s=timeout_s) as source:
-        return pull_postgres(source, settings[WORKSPACE_PATH], since=since, overlap_s=settings[POSTGRES_OVERLAP_S])
+        return pull_postgres(
+            source,
+            settings[WORKSPACE_PATH],
+            since=since,
+            overlap_s=settings[POSTGRES_OVERLAP_S],
+            max_attempts=settings[LIVE_MAX_ATTEMPTS],
+        )
 
 
 def too_many_bad(report: PullReport, max_error_rate: float) -> CascadeError | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cascade_cli.workspace import Added
 
 OVERLAP_S: Final = 900.0
+MAX_ATTEMPTS: Final = 3
 _SHOWN_BAD: Final = 10
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -129,20 +130,27 @@ def pull_postgres(
     *,
     since: datetime | None = None,
     overlap_s: float = OVERLAP_S,
+    max_attempts: int = MAX_ATTEMPTS,
 ) -> PullReport:
-    """Bring what is new of the team's database into a workspace: ledger, student answers, traces, then what waits.
+    """Bring what is new of the team's database into a workspace: what waits, ledger, student answers, then traces.
 
-    The traces move the mark, so they come behind ledger and answers: what a kill cuts off is read again. What waits for
-    the teacher is asked in the end, or what was decided meanwhile would be missing from it.
+    The traces move the mark, so they come last: what a kill cuts off is read again. What waits for the teacher is kept
+    before them, so that no trace is ever there without it; what is decided meanwhile is later than that.
 
     Args:
         source: an open one.
         workspace_path: made where it is absent.
         since: aware; nothing older is asked for; None asks for everything.
         overlap_s: how late a row may be committed after the moment it is dated.
+        max_attempts: tries after which an event waits no more.
     """
+    awaited = source.awaited(max_attempts)
     with Workspace.open(workspace_path, "write") as workspace:
         read = workspace.window(source.name)
+        if awaited is None:
+            workspace.forget_awaited(source.name)
+        else:
+            workspace.set_awaited(source.name, *awaited)
     stretch = plan(source.name, read, since, source.opened_at, overlap_s)
     ledger = answers = offered = 0
     for entries in batches(source.ledger(stretch.start), lambda _: 0):
@@ -153,9 +161,6 @@ def pull_postgres(
         with Workspace.open(workspace_path, "write") as workspace:
             answers += workspace.add_answers(lot)
     report = pull(source.traces(stretch.start), workspace_path, stretch=stretch)
-    if (awaited := source.awaited()) is not None:
-        with Workspace.open(workspace_path, "write") as workspace:
-            workspace.set_awaited(*awaited)
     return replace(
         report,
         new_answers=report.new_answers + answers,

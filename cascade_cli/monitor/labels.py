@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cascade_cli.errors import UsageError
 from cascade_cli.policy import RANDOM_SAMPLE, Policy
 from cascade_cli.simulate import AGREES, BIT, NO_LABEL, Events, Floats, Ints, fired_masks, is_a_log, rates_in_force
+from cascade_cli.workspace import Awaited
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +89,21 @@ class HashLabels:
         return (self.last_at - self.first_at).total_seconds() / 86_400
 
 
-def labels_by_hash(events: Events, policy: Policy, owed_since: datetime | None = None) -> list[HashLabels]:
+def labels_by_hash(events: Events, policy: Policy, awaited: Awaited | None = None) -> list[HashLabels]:
     """The labels of each prompt hash, the hashes in the order in which they first appear.
 
     Args:
         events: of any number; undated ones come first.
         policy: which of them stand, and which are sampled.
-        owed_since: aware; when the first event was decided whose label the teacher still owes; what was decided since
-            does not speak yet. It counts for every hash: under which one the teacher will answer is not known. None
-            where it owes nothing.
+        awaited: which labels of a live worker's sample the teacher still owes. What was decided since the first of
+            them, or since the worker's database was asked, does not speak yet, under whatever hash: under which one the
+            teacher will answer is not known. None where no worker's database was asked.
 
     Raises:
         UsageError: the policy has a burn-in, and the events are a log of what it saw: how old a hash was is unknown.
     """
     masks, rates, order = fired_masks(events, policy), rates_in_force(events, policy), events.claim_order
+    too_early = _too_early(events, awaited)
     hashes = events.prompt_hashes.gather(order).to_list()
     places: dict[str | None, list[int]] = {}
     for place, prompt_hash in zip(order.tolist(), hashes, strict=True):
@@ -108,7 +113,16 @@ def labels_by_hash(events: Events, policy: Policy, owed_since: datetime | None =
             "Every standing event is one that the sampler takes: in a worker's log a burn-in is unknown.",
             hint="How old a prompt hash was is known of a full record only; --burn-in-events 0 takes the rate as even.",
         )
-    return [_labels_of(prompt_hash, events, masks, rates, chosen, owed_since) for prompt_hash, chosen in places.items()]
+    return [_labels_of(prompt_hash, events, masks, rates, chosen, too_early) for prompt_hash, chosen in places.items()]
+
+
+def _too_early(events: Events, awaited: Awaited | None) -> Bools:
+    """Whether a label may still come that was decided before each event's."""
+    if awaited is None:
+        return np.zeros(len(events), dtype=np.bool_)
+    first = awaited.as_of if awaited.since is None else min(awaited.as_of, awaited.since)
+    late: Bools = (events.created_at >= first).fill_null(value=False).to_numpy()
+    return late & events.decided
 
 
 def unheard_labels(events: Events, policy: Policy, sampled: frozenset[str]) -> int:
@@ -131,7 +145,7 @@ def _labels_of(
     masks: Ints,
     rates: Floats,
     places: Sequence[int],
-    owed_since: datetime | None,
+    too_early: Bools,
 ) -> HashLabels:
     chosen = np.array(places)
     standing = np.flatnonzero((masks[chosen] & ~BIT[RANDOM_SAMPLE]) == 0)
@@ -146,13 +160,12 @@ def _labels_of(
             repeated += 1
             continue
         spoken.add(cluster)
-        at = events.created_at[place]
         if events.labels[place] == NO_LABEL:
             missing += 1
-        elif owed_since is not None and at is not None and at >= owed_since:
+        elif too_early[place]:
             held += 1
         else:
-            agrees = bool(events.labels[place] == AGREES)
+            agrees, at = bool(events.labels[place] == AGREES), events.created_at[place]
             labels.append(Label(events.ids[place], agrees, at, number + 1, float(rates[place])))
     dated: pl.Series = events.created_at.gather(chosen).drop_nulls()
     first, last = (dated[0], dated[-1]) if len(dated) else (None, None)

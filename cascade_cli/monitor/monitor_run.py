@@ -113,7 +113,7 @@ def watch_scored(asked: Watch, scored: Scored, twice: Twice, request: Request, s
     config = request.config
     events = events_of(scored, by_hash=True)
     awaited = scored.awaited
-    found = labels_by_hash(events, asked.policy, None if awaited is None else awaited.since)
+    found = labels_by_hash(events, asked.policy, awaited)
     _check_baseline(asked.baseline, found)
     trained: tuple[str, ...] = settings[STUDENT_TRAINED_PROMPT_HASHES]
     floor = choose_floor(found, asked.floor, asked.baseline, asked.alpha, asked.baseline_labels)

@@ -85,8 +85,10 @@ def _told(notice: Figures) -> str:
     events = f"{count(notice['events'])} {'event' if notice['events'] == 1 else 'events'}"
     if notice["kind"] == "owed_labels":
         held = f"{count(notice['held'])} {'label is' if notice['held'] == 1 else 'labels are'} held back"
-        since = moment(notice["since"])
-        return f"Of the sample {events} decided since {since} still wait for the teacher: until then {held}."
+        asked = f"when the database was asked ({moment(notice['as_of'])})"
+        if not notice["events"]:
+            return f"{held}: decided later than {asked}. cascade pull asks again."
+        return f"{events} of the sample waited for the teacher {asked}, since {moment(notice['since'])}: {held}."
     if notice["kind"] == "unheard_labels":
         return f"{events} that a worker sampled do not speak: it sampled at a higher rate; give that as --sample-rate."
     if notice["kind"] == "lost_events":

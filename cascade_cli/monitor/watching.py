@@ -129,9 +129,10 @@ def notices_of(
     notices: list[Figures] = []
     if unheard:
         notices.append({"kind": "unheard_labels", "events": unheard})
-    if awaited is not None and awaited.events:
-        held = sum(each.held for each in found)
-        notices.append({"kind": "owed_labels", "events": awaited.events, "since": awaited.since, "held": held})
+    held = sum(each.held for each in found)
+    if awaited is not None and (awaited.events or held):
+        owed = {"events": awaited.events, "since": awaited.since, "as_of": awaited.as_of, "held": held}
+        notices.append({"kind": "owed_labels", **owed})
     if awaited is not None and awaited.lost:
         notices.append({"kind": "lost_events", "events": awaited.lost})
     for each in found:

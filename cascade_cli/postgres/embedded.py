@@ -28,6 +28,7 @@ _UNPRIVILEGED: Final = "nobody"
 """Who runs the server for root, for PostgreSQL refuses to run as root. Every system has this user."""
 _SYSTEM_PLACES: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - a folder of a random name is made there
 _ENTER: Final = 0o001  # of a folder; of a file, to run it
+_NOEXEC: Final = getattr(os, "ST_NOEXEC", 0)  # Linux alone tells
 _START_WAIT_S: Final = 60.0
 _STOP_WAIT_S: Final = 10
 
@@ -64,36 +65,47 @@ def embedded_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres
     """
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminable())
-        folder = Path(tempfile.mkdtemp(prefix="cascade-", dir=_place())).resolve()
+        installed = programs or _installed_programs()
+        closed = os.geteuid() == 0 and not _open_to_everybody(installed / "postgres")
+        folder = Path(tempfile.mkdtemp(prefix="cascade-", dir=_place(to_run=closed))).resolve()
         cleanup.callback(shutil.rmtree, folder)
-        used = programs or _available_programs(folder)
-        if os.geteuid() == 0:
-            _hand_over(folder)
+        used = _prepared(folder, installed, copied=closed)
         cleanup.callback(_remove_data, used, folder)
         _start(used, folder)
         yield EmbeddedPostgres(f"postgresql://postgres:@/postgres?host={quote(str(folder))}", folder, used)
 
 
-def _place() -> Path:
-    """The folder for temporary files; for root, where that is closed to the server's user, the system's."""
+def _place(*, to_run: bool) -> Path:
+    """The folder for temporary files; for root, where the server's user cannot use that, the system's.
+
+    Args:
+        to_run: programs must be able to run there.
+    """
     ordinary = Path(tempfile.gettempdir()).resolve()
     if os.geteuid() != 0:
         return ordinary
     for place in (ordinary, *filter(Path.is_dir, _SYSTEM_PLACES)):
-        if _open_to_everybody(place):
+        if _open_to_everybody(place) and not (to_run and os.statvfs(place).f_flag & _NOEXEC):
             return place
+    may = "may not enter it, or nothing may run there" if to_run else "may not enter it"
     raise DependencyError(
-        f"The embedded PostgreSQL does not run as root, and user {_UNPRIVILEGED} may not enter {ordinary}.",
+        f"The embedded PostgreSQL does not run as root. {ordinary} is of no use: user {_UNPRIVILEGED} {may}.",
         hint="Set TMPDIR to a folder that everybody may enter.",
     )
 
 
-def _available_programs(folder: Path) -> Path:
-    """The extra's programs, where the server's user can reach them."""
-    installed = _installed_programs()
-    if os.geteuid() != 0 or _open_to_everybody(installed / "postgres"):
-        return installed
-    return _copied(installed, folder)
+def _prepared(folder: Path, installed: Path, *, copied: bool) -> Path:
+    """Ready a folder for the server's user; return where that user finds the programs."""
+    try:
+        used = _copied(installed, folder) if copied else installed
+        if os.geteuid() == 0:
+            _hand_over(folder)
+    except (OSError, shutil.Error, KeyError) as error:
+        raise DependencyError(
+            f"The embedded PostgreSQL cannot be given to user {_UNPRIVILEGED}: {error}",
+            hint="It needs that user, the right to change owners, and 100 MB where temporary files go (TMPDIR).",
+        ) from error
+    return used
 
 
 def _open_to_everybody(path: Path) -> bool:
@@ -161,7 +173,7 @@ def _run(program: Path, *arguments: str | Path, log: Path | None = None) -> None
         reason = next((line for line in lines if "FATAL" in line), lines[-1] if lines else error)
         raise DependencyError(
             f"The embedded PostgreSQL did not start ({program.name}): {reason}",
-            hint="See that the temporary folder has room, or set TMPDIR to another.",
+            hint="See that the temporary folder has room (100 MB), or set TMPDIR to another.",
         ) from error
 
 

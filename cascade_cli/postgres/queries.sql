@@ -129,6 +129,7 @@ SELECT
 FROM {escalations} AS escalation
 JOIN {queue} AS queue ON queue.{id} = escalation.queue_id::{id_type} AND queue.{event_id}::text = escalation.event_id
 WHERE queue.{status} IN ('pending', 'claimed')
+    AND queue.{attempts} < %(max_attempts)s
     AND (escalation.decided_at, escalation.event_id, escalation.queue_id)
         > (%(after_at)s, %(after_event_id)s, %(after_queue_id)s)
 ORDER BY escalation.decided_at, escalation.event_id, escalation.queue_id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from psycopg import sql
 from psycopg.rows import class_row
 
-from cascade_cli.errors import DependencyError, UsageError
+from cascade_cli.errors import CascadeError, DependencyError
 from cascade_cli.ledger import LedgerEntry
 from cascade_cli.postgres.connection import compose, connect, explained, place
 from cascade_cli.postgres.decoding import StoredTrace, row_of
@@ -166,35 +166,39 @@ class PostgresSource:
             last = page[-1]
             after = {"after_at": last.answered_at, **{column: getattr(last, column) for column in key}}
 
-    def awaited(self) -> tuple[datetime, list[AwaitedEvent]] | None:
-        """Which events wait for the teacher by a live worker's decision, and as of when, aware UTC.
+    def awaited(self, max_attempts: int) -> tuple[datetime, list[AwaitedEvent]] | None:
+        """As of when, aware UTC, which events wait for the teacher by a live worker's decision.
 
-        To be asked right after the traces: what is answered in between is missing from both.
+        To be asked before the traces: of what is answered meanwhile the trace will be read, and what is decided
+        meanwhile is later than that moment.
+
+        Args:
+            max_attempts: tries after which no worker claims an event any more.
 
         Returns:
-            None where there is no worker's table, or one that is needed may not be read; a warning says so.
+            None where there is no worker's table, or it cannot be read; a warning says so, for traces can be pulled all
+            the same.
         """
         tables = (ESCALATIONS_TABLE, ANSWERS_TABLE, self._mapping.queue.table)
         if not all(self._may_read(table) for table in tables):
             return None
         try:
-            names = self._queue_names()
-        except UsageError as error:
-            # Traces can be pulled without the queue, as they could before.
-            self.warnings += (f"Which events wait for the teacher is unknown: {error}",)
+            return self._awaited(max_attempts)
+        except CascadeError as error:
+            self.warnings += (f"Which events wait for the teacher is unknown: {error.message}",)
             return None
+
+    def _awaited(self, max_attempts: int) -> tuple[datetime, list[AwaitedEvent]]:
+        names = self._queue_names()
         with explained(self._dsn):
             ((now,),) = self._connection.execute(QUERIES["server_clock"]).fetchall()
         found: list[AwaitedEvent] = []
         after: dict[str, object] = {"after_at": _BEGINNING, "after_event_id": "", "after_queue_id": ""}
+        after["max_attempts"] = max_attempts
         while page := self._page(_StoredEscalation, "page_of_awaited", names, after):
             found += [AwaitedEvent(each.event_id, each.reason, each.decided_at.astimezone(UTC)) for each in page]
             last = page[-1]
-            after = {
-                "after_at": last.persisted_at,
-                "after_event_id": last.event_id,
-                "after_queue_id": last.queue_id,
-            }
+            after |= {"after_at": last.persisted_at, "after_event_id": last.event_id, "after_queue_id": last.queue_id}
         return now.astimezone(UTC), found
 
     def _queue_names(self) -> dict[str, sql.Composable]:

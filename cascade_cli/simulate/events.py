@@ -41,6 +41,7 @@ def read_observation(row: Row) -> tuple[object, ...]:
         len(trace.raw_response),
         len(answer.response or ""),
         answer.signals.get(VERIFIER),
+        answer.decided_at is not None,
     )
 
 
@@ -54,6 +55,7 @@ OBSERVER = Observer(
         "teacher_chars": pl.Int32,
         "student_chars": pl.Int32,
         VERIFIER: pl.Float64,
+        "decided": pl.Boolean,
     },
     read_observation,
 )
@@ -83,6 +85,7 @@ class Events:
             teacher's answer cannot be read; text from which no extraction can be read disagrees.
         verifier: scores in [0, 1]; NaN where there is none.
         costs: a column for each of :data:`COSTS`.
+        decided: whether a live worker decided about it, so that ``created_at`` is the moment of that.
         repeated: pairs that a later one of the same event replaced.
     """
 
@@ -98,6 +101,7 @@ class Events:
     labels: npt.NDArray[np.int8]
     verifier: npt.NDArray[np.float64]
     costs: dict[str, npt.NDArray[np.float64]]
+    decided: npt.NDArray[np.bool_]
     repeated: int = 0
 
     def __len__(self) -> int:
@@ -230,5 +234,6 @@ def events_from(frame: pl.DataFrame, repeated: int = 0) -> Events:
         labels=frame.select(label.cast(pl.Int8)).to_series().to_numpy(),
         verifier=frame[VERIFIER].fill_null(np.nan).to_numpy(),
         costs={name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in COSTS},
+        decided=frame["decided"].to_numpy(),
         repeated=repeated,
     )

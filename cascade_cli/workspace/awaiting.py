@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from cascade_cli.records import AwaitedEvent
 
 
-def set_awaited(connection: duckdb.DuckDBPyConnection, as_of: datetime, events: Sequence[AwaitedEvent]) -> None:
-    """Replace what was known before; the caller's transaction holds it together."""
-    for name in ("forget_awaited_events", "forget_awaited_as_of"):
-        connection.execute(QUERIES[name])
-    connection.execute(QUERIES["add_awaited_as_of"], {"as_of": naive_utc(as_of)})
+def set_awaited(
+    connection: duckdb.DuckDBPyConnection, source: str, as_of: datetime, events: Sequence[AwaitedEvent]
+) -> None:
+    """Replace what was known of a source; the caller's transaction holds it together."""
+    forget_awaited(connection, source)
+    connection.execute(QUERIES["add_awaited_as_of"], {"source": source, "as_of": naive_utc(as_of)})
     columns = {
+        "source": source,
         "event_id": [event.event_id for event in events],
         "reason": [event.reason for event in events],
         "decided_at": [naive_utc(event.decided_at) for event in events],
     }
     connection.execute(QUERIES["add_awaited_events"], columns)
+
+
+def forget_awaited(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Know nothing of a source any more."""
+    for name in ("forget_awaited_events", "forget_awaited_as_of"):
+        connection.execute(QUERIES[name], {"source": source})
 
 
 def read_escalated(connection: duckdb.DuckDBPyConnection, reason: str) -> frozenset[str]:

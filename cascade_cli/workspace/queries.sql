@@ -305,26 +305,31 @@ ORDER BY simulated_at DESC, rowid DESC
 LIMIT 1;
 
 -- name: forget_awaited_events
-DELETE FROM awaited_events;
+DELETE FROM awaited_events WHERE source = $source;
 
 -- name: forget_awaited_as_of
-DELETE FROM awaited_as_of;
+DELETE FROM awaited_as_of WHERE source = $source;
 
 -- name: add_awaited_as_of
-INSERT INTO awaited_as_of VALUES ($as_of);
+INSERT INTO awaited_as_of VALUES ($source, $as_of);
 
 -- name: add_awaited_events
-INSERT INTO awaited_events SELECT unnest($event_id), unnest($reason), unnest($decided_at);
+INSERT INTO awaited_events SELECT $source, unnest($event_id), unnest($reason), unnest($decided_at);
 
 -- name: awaited
--- An event may have been distilled before it came into the queue once more: a trace from then answers nothing.
-WITH waiting AS (
+-- An event may have been distilled before it came into the queue once more: a trace from then answers nothing. A source
+-- that was asked more than a week before the latest is one that was left.
+WITH latest AS (
+    SELECT max(as_of) AS as_of FROM awaited_as_of
+), waiting AS (
     SELECT awaited.event_id, awaited.reason, awaited.decided_at
     FROM awaited_events AS awaited
-    WHERE NOT EXISTS (
-        SELECT 1 FROM traces AS trace
-        WHERE trace.event_id = awaited.event_id AND coalesce(trace.created_at >= awaited.decided_at, true)
-    )
+    JOIN awaited_as_of AS asked USING (source)
+    WHERE asked.as_of >= (SELECT as_of FROM latest) - INTERVAL 7 DAY
+        AND NOT EXISTS (
+            SELECT 1 FROM traces AS trace
+            WHERE trace.event_id = awaited.event_id AND coalesce(trace.created_at >= awaited.decided_at, true)
+        )
 ), owed AS (
     SELECT count(DISTINCT event_id) AS events, min(decided_at) AS since FROM waiting WHERE reason = $reason
 ), lost AS (
@@ -332,15 +337,16 @@ WITH waiting AS (
     FROM student_answers AS answer
     WHERE answer.run_id IS NULL
         AND answer.sample_index = 0
-        AND answer.answered_at < (SELECT as_of FROM awaited_as_of) - INTERVAL 1 DAY
+        AND answer.answered_at < (SELECT as_of FROM latest) - INTERVAL 1 DAY
         AND NOT EXISTS (SELECT 1 FROM traces AS trace WHERE trace.event_id = answer.event_id)
         AND NOT EXISTS (SELECT 1 FROM awaited_events AS awaited WHERE awaited.event_id = answer.event_id)
         AND NOT EXISTS (
             SELECT 1 FROM ledger WHERE ledger.event_id = answer.event_id AND ledger.producer = 'student'
         )
 )
-SELECT awaited_as_of.as_of, owed.events, owed.since, lost.events
-FROM awaited_as_of, owed, lost;
+SELECT latest.as_of, owed.events, owed.since, lost.events
+FROM latest, owed, lost
+WHERE latest.as_of IS NOT NULL;
 
 -- name: escalated_by
 SELECT DISTINCT event_id FROM ledger WHERE producer = 'teacher' AND escalate_reason = $reason;

@@ -56,7 +56,7 @@ class Awaited:
     """Which labels a live worker's teacher still owes.
 
     Attributes:
-        as_of: aware UTC; when the database was asked.
+        as_of: aware UTC; when the database was asked last: what was decided later may wait, too.
         events: how many wait by one reason, without a trace since the decision.
         since: aware UTC; when the first of them was decided; None where there is none.
         lost: events, whatever the reason, about which the student was asked more than a day before ``as_of`` and that

@@ -172,10 +172,16 @@ class Workspace:
         """What the latest simulation of a policy found; None where there was none."""
         return simulated_rates.latest_simulated_rate(self._connection, policy_fingerprint)
 
-    def set_awaited(self, as_of: datetime, events: Sequence[AwaitedEvent]) -> None:
-        """Remember which events waited for the teacher at an aware moment, instead of what was known before."""
+    def set_awaited(self, source: str, as_of: datetime, events: Sequence[AwaitedEvent]) -> None:
+        """Remember which events of a source waited for the teacher at an aware moment, instead of what was known."""
         self._connection.begin()
-        awaiting.set_awaited(self._connection, as_of, events)
+        awaiting.set_awaited(self._connection, source, as_of, events)
+        self._connection.commit()
+
+    def forget_awaited(self, source: str) -> None:
+        """Forget what waited: it cannot be asked any more."""
+        self._connection.begin()
+        awaiting.forget_awaited(self._connection, source)
         self._connection.commit()
 
     def awaited(self, reason: str) -> Awaited | None:

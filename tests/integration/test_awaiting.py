@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from cascade_cli.postgres.control import Mode
 from cascade_cli.postgres.mapping import QueueColumns
 from cascade_cli.postgres.queue import Lane
 from cascade_cli.pulling import pull_postgres
-from cascade_cli.records import AwaitedEvent
+from cascade_cli.records import AwaitedEvent, BadRow, Row
 from cascade_cli.workspace import Awaited, Workspace
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 UNANSWERED = (
     "DELETE FROM distillation_traces WHERE event_id = %s",
     "DELETE FROM event_distillations WHERE event_id = %s",
@@ -33,7 +35,7 @@ UNANSWERED = (
 
 def _awaited(dsn: str, mapping: ColumnMapping | None = None) -> list[AwaitedEvent] | None:
     with PostgresSource.open(dsn, mapping) as source:
-        found = source.awaited()
+        found = source.awaited(3)
         return None if found is None else found[1]
 
 
@@ -58,6 +60,60 @@ def test_what_was_escalated_and_is_not_done_is_awaited(
     assert all(abs(each.decided_at - before) < timedelta(minutes=1) for each in found)
 
 
+def test_an_event_that_no_worker_claims_any_more_is_not_awaited(rig: Rig) -> None:
+    queue = rig.queue()
+    rig.writer(queue).write([escalated(claim) for claim in rig.claimed("e1", "e2")], Mode.FLIP)
+    rig.execute("UPDATE distillation_queue SET attempts = 3 WHERE event_id = 'e1'")
+    assert [each.event_id for each in _awaited(rig.dsn) or []] == ["e2"]
+
+
+def test_what_waits_is_kept_before_any_trace_so_that_a_kill_leaves_none_without_it(rig: Rig, tmp_path: Path) -> None:
+    """One event is answered while the pull is under way: its trace comes, and it is awaited no more."""
+    queue = rig.queue()
+    rig.writer(queue).write([escalated(claim) for claim in rig.claimed("e1", "e2")], Mode.FLIP)
+    with PostgresSource.open(rig.dsn) as source, pytest.MonkeyPatch.context() as patch:
+        traces = source.traces
+
+        def killed(_start: datetime | None) -> Iterator[Row]:
+            raise KeyboardInterrupt
+
+        patch.setattr(source, "traces", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pull_postgres(source, tmp_path)
+        with Workspace.open(tmp_path) as workspace:
+            assert (workspace.awaited("high_value_class") or Awaited(NEVER)).events == 2
+
+        def answered(start: datetime | None) -> Iterator[Row | BadRow]:
+            done, *_ = queue.claim(Lane.TEACHER, 1)
+            rig.writer(queue).write([taught_after_escalation(done)], Mode.FLIP)
+            return traces(start)
+
+        patch.setattr(source, "traces", answered)
+        pull_postgres(source, tmp_path)
+    with Workspace.open(tmp_path) as workspace:
+        assert (workspace.awaited("high_value_class") or Awaited(NEVER)).events == 1
+
+
+def test_an_id_that_is_none_is_said_and_the_traces_are_pulled(rig: Rig, tmp_path: Path) -> None:
+    rig.enqueue("e1")
+    rig.execute("INSERT INTO cascade_escalations VALUES ('e1', '1f3c-uuid', 'random_sample', now())")
+    with PostgresSource.open(rig.dsn) as source:
+        report = pull_postgres(source, tmp_path)
+    assert [warning.partition(":")[0] for warning in report.warnings] == [
+        "Which events wait for the teacher is unknown"
+    ]
+
+
+def test_a_list_that_cannot_be_asked_for_any_more_is_forgotten(rig: Rig, tmp_path: Path) -> None:
+    rig.writer(rig.queue()).write([escalated(claim) for claim in rig.claimed("e1")], Mode.FLIP)
+    for change, known in (("SELECT 1", True), ("DROP TABLE cascade_escalations", False)):
+        rig.execute(change)
+        with PostgresSource.open(rig.dsn) as source:
+            pull_postgres(source, tmp_path)
+        with Workspace.open(tmp_path) as workspace:
+            assert (workspace.awaited("high_value_class") is not None) == known
+
+
 def test_a_decision_without_an_answer_is_dated_by_itself(rig: Rig) -> None:
     queue = rig.queue()
     rig.writer(queue).write([escalated(claim) for claim in rig.claimed("e1")], Mode.FLIP)
@@ -79,11 +135,11 @@ def test_without_a_workers_tables_nothing_is_known_and_pulled_all_the_same(rig: 
 def test_what_may_not_be_looked_at_is_said_and_the_rest_is_pulled(rig: Rig, ordinary_user: str) -> None:
     rig.execute("REVOKE SELECT ON distillation_queue FROM refused_worker")
     with PostgresSource.open(ordinary_user) as source:
-        assert source.awaited() is None
+        assert source.awaited(3) is None
         assert source.warnings == ('Table "distillation_queue" may not be read by this user; its rows were left out.',)
     other = ColumnMapping(queue=QueueColumns(status="state"))
     with PostgresSource.open(rig.dsn, other) as source:
-        assert source.awaited() is None
+        assert source.awaited(3) is None
         (warning,) = source.warnings
     assert warning.startswith("Which events wait for the teacher is unknown: ")
     assert "state" in warning

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -148,9 +149,34 @@ def test_from_a_temporary_folder_that_is_closed_it_goes_to_an_open_one(
         assert server.folder.parent == empty_folder
     assert [*closed.iterdir(), *empty_folder.iterdir()] == []
     monkeypatch.setattr(embedded, "_SYSTEM_PLACES", ())
-    with pytest.raises(DependencyError, match=f"may not enter {closed}") as raised, embedded_postgres():
+    with pytest.raises(DependencyError, match=f"{closed} is of no use") as raised, embedded_postgres():
         pass
     assert "TMPDIR" in str(raised.value.hint)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("raised", [OSError(28, "No space left on device"), shutil.Error("a"), KeyError("nobody")])
+def test_a_folder_that_cannot_be_readied_says_what_is_needed(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    def fail(_folder: Path) -> None:
+        raise raised
+
+    monkeypatch.setattr(embedded, "_hand_over", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(empty_folder))
+    with pytest.raises(DependencyError, match="cannot be given to user nobody") as told, embedded_postgres():
+        pass
+    assert "100 MB" in str(told.value.hint)
+    assert list(empty_folder.iterdir()) == []
+
+
+@AS_ROOT
+def test_programs_are_not_copied_to_where_nothing_may_run(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = {str(empty_folder): os.ST_NOEXEC}
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=flags.get(str(path), 0)))
+    monkeypatch.setattr(tempfile, "tempdir", str(empty_folder))
+    assert embedded._place(to_run=False) == empty_folder
+    assert embedded._place(to_run=True) == embedded._SYSTEM_PLACES[0]
 
 
 def test_a_server_that_does_not_start_says_why(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

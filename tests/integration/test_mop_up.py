@@ -175,6 +175,8 @@ def test_undo_brings_the_event_back_so_that_it_can_be_ordered_again(connection: 
         (["mop-up", "--reason", "random_sample", "--verifier-threshold", "0.5"], 2, "There is no gate"),
         (["mop-up", "--reason", "high_value_class", "--verifier-threshold", "0.5"], 2, "contradict"),
         (["mop-up", "--verifier-threshold", "high"], 2, "high"),
+        (["mop-up", "--verifier-threshold", "0.1:0.9:0.1"], 2, "One threshold"),
+        (["mop-up", "--verifier-threshold", "off"], 2, "a number from 0 to 1"),
         (["mop-up", "--events", "nowhere"], 2, "cannot be read"),
         (["mop-up", "--since", "yesterday"], 2, "no moment"),
         (["mop-up", "--event", "e1"], 5, "No event was found"),

@@ -235,7 +235,7 @@ def reader(database: str) -> Iterator[str]:
     _execute(database, "DROP ROLE reader")
 
 
-OURS = ("event_distillations", "cascade_student_answers", "cascade_escalations")
+OURS = ("cascade_escalations", "event_distillations", "cascade_student_answers")
 
 
 def test_tables_of_ours_that_may_not_be_read_give_a_warning(database: str, reader: str, tmp_path: Path) -> None:
@@ -419,6 +419,7 @@ def test_every_query_can_be_explained(database: str) -> None:
         "after_id": "",
         "after_event_id": "",
         "after_queue_id": "",
+        "max_attempts": 3,
         "event_id": "",
         "student_model": "",
         "prompt_shape": "",

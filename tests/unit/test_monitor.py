@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from cascade_cli.config import Settings, load_settings
@@ -116,28 +117,51 @@ def test_a_label_that_is_missing_for_good_is_counted(tmp_path: Path) -> None:
     assert (data["hashes"][0]["labels"], data["hashes"][0]["missing"]) == (2, 1)
 
 
+def decided(scored: Scored, *, yes: bool = True) -> Scored:
+    return replace(scored, figures=scored.figures.with_columns(decided=pl.lit(yes)))
+
+
 def test_a_label_that_the_teacher_owes_holds_back_those_after_it_whatever_their_hash(tmp_path: Path) -> None:
     found = rows("old", [True] * 30) + rows("new", [False] * 30)  # at the same minutes
-    at = datetime(2026, 6, 1, 0, 10, tzinfo=UTC)
+    at, later = (datetime(2026, 6, 1, hour, minute, tzinfo=UTC) for hour, minute in ((0, 10), (12, 0)))
     scored, twice, request, settings = scored_from(tmp_path, found)
     watched = Watch(PairSource(), EVERY_LABEL, floor=0.9)
 
-    def data(awaited: Awaited | None) -> dict:
-        return watch_scored(watched, replace(scored, awaited=awaited), twice, request, settings).data
+    def data(awaited: Awaited | None, *, live: bool = True) -> dict:
+        known = replace(decided(scored, yes=live), awaited=awaited)
+        return watch_scored(watched, known, twice, request, settings).data
 
-    held = data(Awaited(at + timedelta(days=1), 2, at, lost=3))
+    held = data(Awaited(later, 2, at, lost=3))
     assert [(each["labels"], each["held"]) for each in held["hashes"]] == [(10, 20), (10, 20)]
     assert held["hashes"][0]["agreement"]["n"] == 10
     assert held["notices"][:2] == [
-        {"kind": "owed_labels", "events": 2, "since": at, "held": 40},
+        {"kind": "owed_labels", "events": 2, "since": at, "as_of": later, "held": 40},
         {"kind": "lost_events", "events": 3},
     ]
     lines = notice_lines(held)
-    assert "2 events decided since 2026-06-01 00:10:00Z still wait for the teacher: until then 40 labels" in lines[0]
+    assert lines[0].startswith(
+        "2 events of the sample waited for the teacher when the database was asked (2026-06-01 12:"
+    )
+    assert lines[0].endswith("since 2026-06-01 00:10:00Z: 40 labels are held back.")
     assert lines[1].startswith("3 events about which the student was asked")
-    nothing_owed = data(Awaited(at))
-    assert nothing_owed == {**data(None), "awaited": asdict(Awaited(at))}
+    nothing_owed = data(Awaited(later))
+    assert nothing_owed == {**data(None), "awaited": asdict(Awaited(later))}
     assert [(each["labels"], each["held"]) for each in nothing_owed["hashes"]] == [(30, 0), (30, 0)]
+    asked_before = data(Awaited(at))  # the database, for what waits
+    assert [(each["labels"], each["held"]) for each in asked_before["hashes"]] == [(10, 20), (10, 20)]
+    assert notice_lines(asked_before)[0].startswith("40 labels are held back: decided later than")
+    assert data(Awaited(later, 2, at), live=False)["labels"] == 60  # a file's, about which no worker decided
+
+
+def test_a_label_that_is_missing_for_good_is_no_label_that_is_held(tmp_path: Path) -> None:
+    found = rows("h", [True] * 3)
+    found[2]["raw_response"] = "{"
+    scored, twice, request, settings = scored_from(tmp_path, found)
+    known = replace(decided(scored), awaited=Awaited(datetime(2026, 6, 1, 0, 1, tzinfo=UTC)))
+    (figures,) = watch_scored(Watch(PairSource(), EVERY_LABEL, floor=0.9), known, twice, request, settings).data[
+        "hashes"
+    ]
+    assert (figures["labels"], figures["held"], figures["missing"]) == (1, 1, 1)
 
 
 def test_labels_of_a_worker_that_sampled_more_are_missed(tmp_path: Path) -> None:
@@ -174,7 +198,7 @@ def test_an_undated_label_is_held_back_by_nobody(tmp_path: Path) -> None:
     scored, twice, request, settings = scored_from(tmp_path, rows("h", [True] * 5, created_at=None))
     awaited = Awaited(datetime(2026, 6, 1, tzinfo=UTC), 1, datetime(2020, 1, 1, tzinfo=UTC))
     watched = Watch(PairSource(), EVERY_LABEL, floor=0.9)
-    data = watch_scored(watched, replace(scored, awaited=awaited), twice, request, settings).data
+    data = watch_scored(watched, replace(decided(scored), awaited=awaited), twice, request, settings).data
     assert (data["labels"], data["hashes"][0]["held"]) == (5, 0)
 
 

@@ -421,30 +421,65 @@ def test_every_query_can_be_explained(folder: Path) -> None:
             connection.execute(f"EXPLAIN {QUERIES[name]}", values or None)
 
 
-def _awaited(folder: Path, *events: AwaitedEvent) -> Awaited | None:
+def _awaited(folder: Path, *events: AwaitedEvent, source: str = "db", days: float = 3) -> Awaited | None:
     with Workspace.open(folder, "write") as workspace:
-        workspace.set_awaited(NOON + timedelta(days=3), events)
+        workspace.set_awaited(source, NOON + timedelta(days=days), events)
         return workspace.awaited("random_sample")
+
+
+AS_OF = NOON + timedelta(days=3)
 
 
 def test_an_event_is_awaited_until_a_trace_comes_that_is_no_older_than_the_decision(folder: Path) -> None:
     _filled(folder, [_row(1, model=None), _row(2, model=None)])
     early, late = (AwaitedEvent(f"e{n}", "random_sample", NOON + timedelta(seconds=n + d)) for n, d in ((1, 0), (2, 1)))
     other = AwaitedEvent("e3", "high_value_class", NOON)
-    assert _awaited(folder, early, late, other) == Awaited(NOON + timedelta(days=3), 1, late.decided_at)
-    assert _awaited(folder, early) == Awaited(NOON + timedelta(days=3))
+    assert _awaited(folder, early, late, other, replace(late, decided_at=AS_OF)) == Awaited(AS_OF, 1, late.decided_at)
+    assert _awaited(folder, early) == Awaited(AS_OF)
     with Workspace.open(folder, "write") as workspace:
-        workspace.set_awaited(NOON, [late])
+        workspace.set_awaited("db", NOON, [late])
         assert workspace.purge_event("e2") == 3
         assert workspace.awaited("random_sample") == Awaited(NOON)
+
+
+def test_an_undated_trace_answers_an_event_that_waits_and_purging_by_age_forgets_it(folder: Path) -> None:
+    undated = _row(1, model=None)
+    _filled(folder, [replace(undated, trace=replace(undated.trace, created_at=None))])
+    assert _awaited(folder, AwaitedEvent("e1", "random_sample", NOON)) == Awaited(AS_OF)
+    assert _awaited(folder, AwaitedEvent("e9", "random_sample", NOON)) == Awaited(AS_OF, 1, NOON)
+    with Workspace.open(folder, "write") as workspace:
+        workspace.purge_before(NOON + timedelta(hours=1))
+        assert workspace.awaited("random_sample") == Awaited(AS_OF)
+
+
+def test_each_source_owes_its_own_and_one_that_was_left_a_week_ago_owes_nothing(folder: Path) -> None:
+    ours, theirs = (AwaitedEvent(f"e{n}", "random_sample", NOON + timedelta(hours=n)) for n in (1, 2))
+    assert _awaited(folder, ours, source="one") == Awaited(AS_OF, 1, ours.decided_at)
+    assert _awaited(folder, theirs, source="two") == Awaited(AS_OF, 2, ours.decided_at)
+    assert _awaited(folder, source="two") == Awaited(AS_OF, 1, ours.decided_at)
+    later = NOON + timedelta(days=11)
+    assert _awaited(folder, theirs, source="two", days=11) == Awaited(later, 1, theirs.decided_at)
+    with Workspace.open(folder, "write") as workspace:
+        workspace.forget_awaited("two")
+        assert workspace.awaited("random_sample") == Awaited(AS_OF, 1, ours.decided_at)
+        workspace.forget_awaited("one")
+        assert workspace.awaited("random_sample") is None
 
 
 def test_lost_is_what_a_worker_asked_about_and_nobody_answered_wrote_or_awaits(folder: Path) -> None:
     asked = [replace(StudentAnswer(f"e{n}", "{}", "m"), decided_at=NOON) for n in range(1, 6)]
     recent = replace(StudentAnswer("e6", "{}", "m"), decided_at=NOON + timedelta(days=2, hours=1))
+    further = replace(StudentAnswer("e8", "{}", "m", sample_index=1), decided_at=NOON)
     _filled(folder, [_row(1, model=None)])
     with Workspace.open(folder, "write") as workspace:
-        workspace.add_answers([*asked, recent, StudentAnswer("e7", "{}", "m")])
-        workspace.add_ledger([LedgerEntry("e2", "student", "m", "f1e0ff", False, None, NOON)])
+        workspace.add_answers([*asked, recent, further, StudentAnswer("e7", "{}", "m")])
+        workspace.add_ledger(
+            [
+                LedgerEntry("e2", "student", "m", "f1e0ff", False, None, NOON),
+                LedgerEntry("e4", "teacher", "t", "f1e0ff", True, "random_sample", NOON),
+                LedgerEntry("e5", "teacher", "t", "f1e0ff", True, "vip_arena", NOON),
+            ]
+        )
+        assert workspace.escalated("random_sample") == {"e4"}
     found = _awaited(folder, AwaitedEvent("e3", "high_value_class", NOON))
-    assert found == Awaited(NOON + timedelta(days=3), lost=2)
+    assert found == Awaited(AS_OF, lost=2)
