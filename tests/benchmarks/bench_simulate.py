@@ -56,6 +56,7 @@ def make_events(count: int) -> Events:
             "agrees": agrees,
             "missing_output": np.zeros(count, dtype=np.bool_),
             "verifier": np.clip(rng.normal(0.4, 0.15, count) - 0.05 * agrees, 0, 1),
+            "decided": np.zeros(count, dtype=np.bool_),
             **{name: rng.integers(100, 4_000, count).astype(np.float64) for name in COSTS},
         }
     )

@@ -69,7 +69,7 @@ def test_what_is_replayed_from_a_file_or_looks_like_a_log_is_no_source(say: Sayi
 def test_the_ceiling_is_shown_with_its_reason_and_a_configured_one_stands(say: Saying, tmp_path: Path) -> None:
     nothing = shown(say)
     assert nothing["value"] is None
-    assert f"no simulation of policy {Policy().fingerprint}" in str(nothing["origin"])
+    assert f"until cascade simulate has replayed policy {Policy().fingerprint}" in str(nothing["origin"])
     assert say("pull", recorded(tmp_path, 200))[0] == 0
     assert say("simulate")[0] == 0
     least = shown(say)

@@ -85,6 +85,7 @@ def events_of_lines(found: Sequence[Line], scores: Sequence[float] | None = None
             "agrees": [None if label == NO_LABEL else label == AGREES for *_, label in found],
             "missing_output": [False] * len(found),
             "verifier": scores or [None] * len(found),
+            "decided": [False] * len(found),
             **{name: [float(number) for number in range(len(found))] for name in COSTS},
         },
         schema_overrides={
@@ -495,9 +496,8 @@ def test_a_log_replayed_with_weights_gives_what_the_full_record_gives() -> None:
 def events_from_places(events: Events, places: np.ndarray) -> Events:
     taken = {name: getattr(events, name).gather(places) for name in ("ids", "prompt_hashes", "clusters", "created_at")}
     taken |= {name: getattr(events, name).gather(places) for name in ("arenas", "categories")}
-    arrays = {
-        name: getattr(events, name)[places] for name in ("parse_fail", "empty", "ungrounded", "labels", "verifier")
-    }
+    columns = ("parse_fail", "empty", "ungrounded", "labels", "verifier", "decided")
+    arrays = {name: getattr(events, name)[places] for name in columns}
     return replace(events, **taken, **arrays, costs={name: column[places] for name, column in events.costs.items()})
 
 
