@@ -181,6 +181,12 @@ def test_every_twin_is_one_document_of_a_command(running: Served, name: str) -> 
     )
 
 
+def test_the_monitors_twin_has_its_verdict(running: Served) -> None:
+    document = json.loads(running.get("/api/monitor.json")[1])
+    assert (document["gate"]["name"], document["gate"]["passed"]) == ("agreement", False)
+    assert document["status"] == "gate_failed"
+
+
 @pytest.mark.slow
 def test_the_figures_of_the_twins_are_those_of_the_commands(running: Served, workspace: Path) -> None:
     """All of them, digit by digit."""

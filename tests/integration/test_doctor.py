@@ -234,6 +234,8 @@ def test_migrations_that_are_not_applied_and_indexes_that_are_missing_are_named(
     apply_migrations(rig.dsn)
     found = examined(rig.dsn, tmp_path)
     assert (found["migrations"].verdict, found["indexes"].verdict) == ("ok", "ok")
+    rig.execute("ALTER TABLE distillation_queue RENAME TO elsewhere")
+    assert "indexes" not in examined(rig.dsn, tmp_path)
 
 
 def test_a_team_that_has_no_queue_and_no_graph_yet_is_told_that_only_a_worker_needs_them(

@@ -57,12 +57,14 @@ def test_with_the_database_down_the_file_still_works_and_it_is_said(say: Saying,
     assert (tmp_path / "kill").exists()
     assert "warning: postgresql://ann:***@127.0.0.1:1/mail" in said or "warning: ***" in said
     status, data, said = say("kill", "off", **environment)
+    assert "A switch that needs none" not in said
     # The student stays off until the row can be taken back too.
     assert (status, done(data)) == (4, {"kill file": True, "control row": False})
 
 
 def test_where_no_switch_can_be_thrown_the_status_is_4(say: Saying, tmp_path: Path) -> None:
-    assert say("kill", "on", DATABASE_URL=NOWHERE)[0] == 4
+    status, _, said = say("kill", "on", DATABASE_URL=NOWHERE)
+    assert (status, "CASCADE_KILL_FILE" in said) == (4, True)
     status, data, said = say("kill", "on", CASCADE_KILL_FILE=str(tmp_path / "absent" / "kill"))
     assert (status, done(data)) == (4, {"kill file": False, "control row": False})
     assert "error: " in said

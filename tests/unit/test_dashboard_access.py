@@ -23,6 +23,24 @@ def test_off_loopback_no_other_name_is(name: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("0.0.0.0", "Tower.example"),  # noqa: S104 - nobody listens
+        ("::", "Tower.example"),
+        ("::1", "[::1]"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_one_that_whoever_may_ask_can_open(
+    host: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "gethostname", lambda: "Tower.example")
+    assert Access(host, 80, "t" * 16).url == f"http://{shown}:80/"
+    assert Access(host, 80, "t" * 16, made=True).url == f"http://{shown}:80/?token={'t' * 16}"
+
+
+@pytest.mark.parametrize(
     ("origin", "own"),
     [
         (None, True),

@@ -19,7 +19,7 @@ from cascade_cli.errors import NothingEvaluated, UsageError
 from cascade_cli.policy import UNITS, Policy, decide, rate_at, units_below
 from cascade_cli.policy_in_force import Wanted, read_wanted
 from cascade_cli.scoring import PairSource
-from cascade_cli.simulate import Simulation, read_ways, run_simulate
+from cascade_cli.simulate import PLAN, Simulation, read_ways, run_simulate
 from cascade_cli.simulate.cells import fired_masks, rates_in_force, reasons_of
 from cascade_cli.simulate.events import Events, events_of
 from cascade_cli.simulate.planning import detection_plan
@@ -286,6 +286,14 @@ def test_prices_can_be_typed_and_a_slip_is_told() -> None:
         assert str(raised.value.hint).startswith(told)
     with pytest.raises(UsageError, match="needs a value"):
         read_assignments(["teacher_input_usd"], ("cost",))
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [(None, "—"), (193.42, "193.4 days"), (1.0, "1.0 days"), (0.5, "12.0 h"), (0.01, "14.4 min"), (1e-4, "8.6 s")],
+)
+def test_times_are_told_in_the_unit_that_can_be_remembered(days: float | None, shown: str) -> None:
+    assert PLAN[-1].show(days) == shown
 
 
 def test_the_plan_says_in_how_many_labels_and_days_a_fall_shows(tmp_path: Path) -> None:
