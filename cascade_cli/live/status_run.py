@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LATEST: Final = 5
+_WORKERS_ALONE: Final = (
+    "These are a live worker's tables. Pulling, scoring, simulating and monitoring need none of them."
+)
 Figures = dict[str, object]
 """Figures in the shape of ``--json``."""
 
@@ -51,12 +54,16 @@ def run_status(settings: Settings, policy_fingerprint: str) -> Result:
         look = _Look(away=standing.problem if isinstance(standing.problem, DependencyError) else None)
         figures = _figures(look, pool, mapping, settings)
     data = {"switch": standing.data, **figures, "unknown": look.unknown}
+    nothing = look.away is None and len(look.unknown) == len(figures)
     problems = tuple(dict.fromkeys(filter(None, (standing.problem, *look.problems))))
     return Result(
         data,
         (*switch_tables(standing), *_blocks(figures)),
         warnings=tuple(dict.fromkeys(error.message for error in problems if error is not look.away)),
-        hints=tuple(dict.fromkeys(error.hint for error in problems if error.hint and error is not look.away)),
+        hints=(
+            *((_WORKERS_ALONE,) if nothing else ()),
+            *dict.fromkeys(error.hint for error in problems if error.hint and error is not look.away),
+        ),
         failure=look.away,
     )
 
