@@ -106,6 +106,7 @@ def test_without_our_tables_it_says_what_makes_them_and_shows_the_rest(say: Sayi
     assert status == 0
     assert set(data["unknown"]) == FIGURES
     assert said.count("cascade migrate") == 1
+    assert "a live worker's tables. Pulling" in said
     assert data["switch"]["mode"] == "off"
 
 
@@ -125,6 +126,7 @@ def test_a_table_that_is_missing_costs_only_what_stands_in_it(
     busy.execute(f"DROP TABLE {table}")
     status, data, said = say("status", DATABASE_URL=busy.dsn)
     assert (status, set(data["unknown"])) == (0, unknown)
+    assert "a live worker's tables. Pulling" not in said
     assert table in said
 
 
