@@ -15,8 +15,8 @@ from cascade_cli.named_sql import read_named_sql
 from cascade_cli.postgres.connection import compose
 from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.pool import Pool
-from cascade_cli.postgres.source import LEDGER_TABLE
-from cascade_cli.postgres.tables import check_queue_table, types_of_columns
+from cascade_cli.postgres.source import ESCALATIONS_TABLE, LEDGER_TABLE
+from cascade_cli.postgres.tables import id_type_of_queue
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ LONGEST_S: Final = 10.0
 _LATEST_RECEIPTS: Final = 5
 _TABLES: Final = {
     "ledger": LEDGER_TABLE,
-    "escalations": "cascade_escalations",
+    "escalations": ESCALATIONS_TABLE,
     "marks": "cascade_queue_marks",
     "orders": "cascade_mop_up_orders",
     "receipts": "cascade_receipts",
@@ -187,9 +187,7 @@ class Overview:
 
     def _id_type(self) -> dict[str, sql.Composable]:
         with self._pool.explained() as connection:
-            mapping = check_queue_table(connection, self._mapping)
-            types = types_of_columns(connection, mapping, mapping.queue.table)
-        return {"id_type": sql.Identifier(*types[mapping.queue.id])}
+            return {"id_type": id_type_of_queue(connection, self._mapping)}
 
     def _rows(
         self,

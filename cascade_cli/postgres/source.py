@@ -19,9 +19,8 @@ from cascade_cli.postgres.mapping import ColumnMapping
 from cascade_cli.postgres.tables import (
     QUERIES,
     check_mapped_tables,
-    check_queue_table,
+    id_type_of_queue,
     is_readable,
-    types_of_columns,
 )
 from cascade_cli.records import AwaitedEvent, BadRow, Row, StudentAnswer
 from cascade_cli.signals import read_signals
@@ -203,13 +202,9 @@ class PostgresSource:
 
     def _queue_names(self) -> dict[str, sql.Composable]:
         with explained(self._dsn):
-            mapping = check_queue_table(self._connection, self._mapping)
-            types = types_of_columns(self._connection, mapping, mapping.queue.table)
-        return {
-            **mapping.queue_names(),
-            "id_type": sql.Identifier(*types[mapping.queue.id]),
-            "escalations": mapping.table(ESCALATIONS_TABLE),
-        }
+            id_type = id_type_of_queue(self._connection, self._mapping)
+        escalations = self._mapping.table(ESCALATIONS_TABLE)
+        return {**self._mapping.queue_names(), "id_type": id_type, "escalations": escalations}
 
     def _undated(self) -> Iterator[BadRow]:
         with explained(self._dsn), self._connection.transaction():

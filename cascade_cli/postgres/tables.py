@@ -6,6 +6,8 @@ from dataclasses import fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from psycopg import sql
+
 from cascade_cli.errors import DependencyError, UsageError
 from cascade_cli.named_sql import read_named_sql
 from cascade_cli.postgres.mapping import ColumnMapping, EventColumns, QueueColumns, TraceColumns, closest
@@ -39,6 +41,17 @@ def types_of_columns(connection: Connection, mapping: ColumnMapping, table: str)
     """Each column's type, as schema and name; empty where there is no such table."""
     found = connection.execute(QUERIES["types_of_columns"], {"table": _quoted(connection, mapping, table)})
     return {name: (schema, type_name) for name, schema, type_name in found}
+
+
+def id_type_of_queue(connection: Connection, mapping: ColumnMapping) -> sql.Identifier:
+    """The type of the queue's ids, to which the texts are cast that our tables hold: so an index is used.
+
+    Raises:
+        UsageError: a table or column of the queue does not exist.
+        DependencyError: it may not be read.
+    """
+    mapping = check_queue_table(connection, mapping)
+    return sql.Identifier(*types_of_columns(connection, mapping, mapping.queue.table)[mapping.queue.id])
 
 
 def lengths_of_columns(connection: Connection, mapping: ColumnMapping, table: str) -> dict[str, int]:
