@@ -134,7 +134,8 @@ def test_a_flip_that_is_given_back_is_not_lost_again_for_answers_of_before(datab
                 time.sleep(1)
                 before = live.value(judged)
                 assert cascade(tmp_path, None, "kill", "off", "--allow-flip", env=live.environment()).code == 0
-                live.enqueue_copies(400, "more-")
+                # So many that the teacher is not done with them before the worker has seen that the flip is back.
+                live.enqueue_copies(4_000, "more-")
                 eventually(lambda: live.value(trips) == 2)
                 # At most ten of twenty are in hand.
                 assert live.value(judged) - before >= 5
